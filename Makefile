@@ -1,0 +1,169 @@
+# sembed: one core, two hosts.
+#
+#   make                  the PostgreSQL extension (where pg_config is found) and the SQLite extension
+#   make sqlite           the SQLite extension alone: build/sqlite/sembed.so
+#   make install          installs the PostgreSQL extension
+#   make installcheck     pg_regress on sql/ and expected/, against a running server
+#   make check            unit tests and SQLite tests
+#   make asan ubsan tsan  the same under a sanitizer
+#   make bench            texts per second
+#   make format           clang-format over all C files
+#
+# ONEDNN=no builds without oneDNN: OpenBLAS alone multiplies. BUILD names the folder for what is made.
+
+default: all
+
+BUILD     ?= build
+SANITIZE  ?=
+CC        ?= cc
+AR        ?= ar
+PKG_CONFIG ?= pkg-config
+
+# -ffp-contract=fast lets the compiler use fused multiply-add; nothing here is built with -ffast-math,
+# which reorders sums and, at link time, changes the host's floating-point mode.
+SEMBED_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=fast -pthread \
+                -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+                -I. -MMD -MP $(SANITIZE)
+
+# --- engine ---------------------------------------------------------------------------------------
+
+ONEDNN ?= $(shell printf '\043include <dnnl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes || echo no)
+
+# The serial OpenBLAS by its own path: the threaded build starts threads when it is loaded.
+MULTIARCH     := $(shell $(CC) -print-multiarch)
+OPENBLAS_DIR  ?= $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial))
+OPENBLAS_INC  ?= $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial))
+ENGINE_CFLAGS := $(if $(OPENBLAS_INC),-I$(OPENBLAS_INC))
+ENGINE_LIBS   := $(if $(OPENBLAS_DIR),-L$(OPENBLAS_DIR) -Wl$(,)-rpath$(,)$(OPENBLAS_DIR)) -lopenblas
+ifeq ($(ONEDNN),yes)
+ENGINE_CFLAGS += -DSEMBED_WITH_ONEDNN
+ENGINE_LIBS   += -ldnnl -lgomp
+endif
+, := ,
+CORE_LIBS = $(ENGINE_LIBS) -lutf8proc -lpcre2-8 -ljansson -lm -lpthread
+
+# --- core -----------------------------------------------------------------------------------------
+
+CORE_SOURCES := $(wildcard core/*.c core/base/*.c core/text/*.c core/model/*.c core/compute/*.c)
+ifneq ($(ONEDNN),yes)
+CORE_SOURCES := $(filter-out core/compute/gemm_onednn.c,$(CORE_SOURCES))
+endif
+CORE_OBJECTS := $(CORE_SOURCES:%.c=$(BUILD)/%.o)
+
+# core/compute/simd/*.c are compiled once for each instruction set; the best is picked at run time.
+SIMD_SOURCES := $(wildcard core/compute/simd/*.c)
+ifneq ($(filter x86_64%,$(MULTIARCH)),)
+SIMD_SETS := baseline avx2 avx512
+else
+SIMD_SETS := baseline
+endif
+SIMD_FLAGS_baseline :=
+SIMD_FLAGS_avx2     := -mavx2 -mfma -mf16c
+SIMD_FLAGS_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c \
+                       -mprefer-vector-width=512
+SIMD_OBJECTS := $(foreach set,$(SIMD_SETS),$(SIMD_SOURCES:%.c=$(BUILD)/%.$(set).o))
+
+CORE_LIBRARY := $(BUILD)/core/libsembed.a
+
+$(CORE_LIBRARY): $(CORE_OBJECTS) $(SIMD_OBJECTS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/core/%.o: core/%.c
+	@mkdir -p $(@D)
+	$(CC) $(SEMBED_CFLAGS) $(ENGINE_CFLAGS) $(CORE_EXTRA_CFLAGS) -c $< -o $@
+
+define simd_rule
+$(BUILD)/core/compute/simd/%.$(1).o: core/compute/simd/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(SEMBED_CFLAGS) -O3 $$(SIMD_FLAGS_$(1)) -DSIMD_SET=$(1) -DSIMD_SET_$(1) -c $$< -o $$@
+endef
+$(foreach set,$(SIMD_SETS),$(eval $(call simd_rule,$(set))))
+
+# --- SQLite ---------------------------------------------------------------------------------------
+
+SQLITE_SOURCES := $(wildcard sqlite/*.c)
+SQLITE_OBJECTS := $(SQLITE_SOURCES:%.c=$(BUILD)/%.o)
+SQLITE_LIBRARY := $(BUILD)/sqlite/sembed.so
+
+sqlite: $(SQLITE_LIBRARY)
+
+$(BUILD)/sqlite/%.o: sqlite/%.c
+	@mkdir -p $(@D)
+	$(CC) $(SEMBED_CFLAGS) -c $< -o $@
+
+$(SQLITE_LIBRARY): $(SQLITE_OBJECTS) $(CORE_LIBRARY)
+	$(CC) $(SANITIZE) -shared -Wl,--no-undefined -Wl,--exclude-libs,ALL -o $@ $^ $(CORE_LIBS)
+
+# --- tests and benchmarks -------------------------------------------------------------------------
+
+TEST_SOURCES  := $(wildcard tests/unit/test_*.c)
+TEST_PROGRAMS := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
+TEST_SUPPORT  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TEST_SOURCES),$(wildcard tests/unit/*.c)))
+SQLITE_TESTS  := $(patsubst tests/sqlite/%.c,$(BUILD)/tests/sqlite/%,$(wildcard tests/sqlite/test_*.c))
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(SEMBED_CFLAGS) -c $< -o $@
+
+.SECONDARY:
+$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(TEST_SUPPORT) $(CORE_LIBRARY)
+	$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(CORE_LIBS)
+
+# These load build/sqlite/sembed.so as a user's program would, through libsqlite3.
+$(BUILD)/tests/sqlite/test_%: $(BUILD)/tests/sqlite/test_%.o
+	$(CC) $(SANITIZE) -o $@ $^ -lcmocka -lsqlite3 -ljansson -lm -lpthread
+
+check: check-unit check-sqlite
+
+check-unit: $(TEST_PROGRAMS)
+	@set -e; for program in $(TEST_PROGRAMS); do echo "== $$program"; $$program; done
+
+check-sqlite: $(SQLITE_LIBRARY) $(SQLITE_TESTS)
+	@set -e; for program in $(SQLITE_TESTS); do echo "== $$program"; \
+	    SEMBED_EXTENSION=$(SQLITE_LIBRARY) $$program; done
+
+asan:
+	$(MAKE) BUILD=$(BUILD)/asan SANITIZE="-fsanitize=address -fno-omit-frame-pointer" check
+ubsan:
+	$(MAKE) BUILD=$(BUILD)/ubsan SANITIZE="-fsanitize=undefined -fno-sanitize-recover=all" check
+tsan:
+	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE="-fsanitize=thread" check
+
+BENCH_PROGRAM := $(BUILD)/bench/bench
+
+$(BUILD)/bench/%.o: bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(SEMBED_CFLAGS) -c $< -o $@
+
+$(BENCH_PROGRAM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c)) $(CORE_LIBRARY)
+	$(CC) $(SANITIZE) -o $@ $^ $(CORE_LIBS)
+
+bench: $(BENCH_PROGRAM)
+	bench/run $(BENCH_PROGRAM)
+
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+format-check:
+	clang-format --dry-run -Werror $(shell git ls-files '*.c' '*.h')
+
+clean: clean-build
+clean-build:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+all: sqlite
+-include pg/pg.mk
+else
+all: sqlite
+endif
+
+.PHONY: default all sqlite check check-unit check-sqlite asan ubsan tsan bench format format-check \
+        clean clean-build

@@ -1,0 +1,25 @@
+/* How a call says what went wrong. The model is nanoarrow's: a status, and a sentence in the
+ * caller's own buffer. */
+#ifndef SEMBED_BASE_ERROR_H
+#define SEMBED_BASE_ERROR_H
+
+#include "core/sembed.h"
+
+/* Writes code and message (cut at 511 bytes, never inside a UTF-8 character) and returns code, so
+ * that `return error_set(…)` is how a function fails. error may be NULL. */
+sembed_status error_set(sembed_error *error, sembed_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* SEMBED_NO_MEMORY with what the memory was wanted for, such as "the token table". */
+sembed_status error_no_memory(sembed_error *error, const char *what);
+
+/* Non-zero where the caller wants the call to stop. poll may be NULL. */
+static inline int poll_wants_stop(const sembed_poll *poll)
+{
+    return poll && poll->check && poll->check(poll->state);
+}
+
+/* SEMBED_CANCELED, in the same words everywhere. */
+sembed_status error_canceled(sembed_error *error);
+
+#endif

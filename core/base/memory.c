@@ -1,0 +1,83 @@
+#include "core/base/memory.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_size_t allocation_count;
+static atomic_size_t fail_from;
+
+static bool may_allocate(void)
+{
+    size_t nth = atomic_fetch_add_explicit(&allocation_count, 1, memory_order_relaxed) + 1;
+    size_t limit = atomic_load_explicit(&fail_from, memory_order_relaxed);
+    return limit == 0 || nth < limit;
+}
+
+void memory_fail_from(size_t nth)
+{
+    atomic_store(&allocation_count, 0);
+    atomic_store(&fail_from, nth);
+}
+
+size_t memory_allocation_count(void)
+{
+    return atomic_load(&allocation_count);
+}
+
+void *memory_alloc(size_t size)
+{
+    return may_allocate() ? malloc(size ? size : 1) : NULL;
+}
+
+void *memory_calloc(size_t count, size_t size)
+{
+    return may_allocate() ? calloc(count ? count : 1, size ? size : 1) : NULL;
+}
+
+void *memory_resize(void *pointer, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!size_multiply(count, size, &bytes) || !may_allocate())
+        return NULL;
+    return realloc(pointer, bytes ? bytes : 1);
+}
+
+void *memory_aligned(size_t size)
+{
+    size_t rounded;
+    if (!size_add(size, MEMORY_ALIGNMENT - 1, &rounded) || !may_allocate())
+        return NULL;
+    rounded -= rounded % MEMORY_ALIGNMENT;
+    return aligned_alloc(MEMORY_ALIGNMENT, rounded ? rounded : MEMORY_ALIGNMENT);
+}
+
+void memory_free(void *pointer)
+{
+    free(pointer);
+}
+
+char *memory_copy_string(const char *string)
+{
+    size_t size = strlen(string) + 1;
+    char *copy = memory_alloc(size);
+    return copy ? memcpy(copy, string, size) : NULL;
+}
+
+bool memory_grow(void **array, size_t *capacity, size_t wanted, size_t size)
+{
+    if (wanted <= *capacity)
+        return true;
+    size_t grown = *capacity > SIZE_MAX / 2 ? wanted : *capacity * 2;
+    if (grown < wanted)
+        grown = wanted;
+    if (grown < 16)
+        grown = 16;
+    void *moved = memory_resize(*array, grown, size);
+    if (!moved)
+        return false;
+    *array = moved;
+    *capacity = grown;
+    return true;
+}

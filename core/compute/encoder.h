@@ -1,0 +1,131 @@
+/*
+ * The encoder: token ids → hidden states, for the BERT family in all its dress.
+ *
+ * One description drives it. All members are post-norm transformers that differ in what is added up
+ * at the bottom, in a bias on the attention scores and in names:
+ *
+ *                        ids [tokens]
+ *                          │ word + position (+ token type) embeddings, layer norm
+ *                          │ (projection to hidden, where the embedding is narrower: ELECTRA)
+ *            ┌─────────────┤
+ *            │   query, key, value = x·Wᵀ + b      one matrix product, [tokens, 3·hidden]
+ *            │   softmax(query·keyᵀ/√head + relative bias)·value       per text and head
+ *            │   layer norm(x + context·Wᵀ + b)
+ *   layers × │   layer norm(x + W₂·activation(W₁·x))
+ *            └─────────────┤
+ *                        hidden states [tokens, hidden]
+ *
+ * Texts of all lengths lie one behind the other in one [tokens, width] matrix; nothing is padded,
+ * and attention runs within each text. Source: Devlin et al. 2018 (arXiv 1810.04805); the reference
+ * is transformers' modeling_bert.py and its siblings.
+ */
+#ifndef SEMBED_COMPUTE_ENCODER_H
+#define SEMBED_COMPUTE_ENCODER_H
+
+#include "core/base/arena.h"
+#include "core/base/error.h"
+
+enum activation {
+    ACTIVATION_NONE,
+    ACTIVATION_GELU,
+    ACTIVATION_GELU_TANH,
+    ACTIVATION_RELU,
+    ACTIVATION_SILU,
+    ACTIVATION_TANH,
+    ACTIVATION_SIGMOID
+};
+
+/* The numeric type of a stored tensor. */
+enum number_type { NUMBER_F32, NUMBER_F16, NUMBER_BF16 };
+
+/* A stored tensor, row-major [rows, columns]; a vector is [1, columns]. Not owned; not aligned
+ * beyond its number type; data NULL: absent. */
+struct tensor {
+    const void *data;
+    enum number_type type;
+    size_t rows, columns;
+};
+
+/* y = x·weightᵀ + bias: weight [outputs, inputs], bias [1, outputs] (data NULL: none). */
+struct linear_weights {
+    struct tensor weight, bias;
+};
+
+struct norm_weights {
+    struct tensor scale, shift; /* [1, width] */
+};
+
+struct layer_weights {
+    struct linear_weights query, key, value; /* [hidden, hidden] */
+    struct linear_weights attention_output;  /* [hidden, hidden] */
+    struct norm_weights attention_norm;
+    struct linear_weights intermediate; /* [intermediate, hidden] */
+    struct linear_weights output;       /* [hidden, intermediate] */
+    struct norm_weights output_norm;
+};
+
+struct encoder_config {
+    size_t hidden_size;
+    size_t embedding_size; /* hidden_size, but for ELECTRA */
+    size_t layers;
+    size_t heads; /* divides hidden_size; any head size */
+    size_t intermediate_size;
+    size_t max_tokens;      /* of one text: rows of positions less position_offset */
+    size_t position_offset; /* row of the first token: 0; RoBERTa padding_idx + 1 */
+    float norm_epsilon;
+    enum activation activation;
+    size_t relative_buckets;      /* MPNet: 32; 0: no relative position bias */
+    size_t relative_max_distance; /* MPNet: 128 */
+};
+
+struct encoder_weights {
+    struct tensor words; /* [vocabulary, embedding_size], read in place as long as the encoder */
+    struct tensor positions;   /* [max_tokens + position_offset, embedding_size], likewise */
+    struct tensor token_types; /* [types, embedding_size], likewise; absent: DistilBERT, MPNet */
+    struct norm_weights embedding_norm;
+    struct linear_weights embedding_projection; /* ELECTRA; absent otherwise */
+    struct tensor relative_bias;                /* MPNet: [relative_buckets, heads] */
+    const struct layer_weights *layers;         /* [config.layers] */
+};
+
+struct encoder;         /* immutable: packed weights, shared by threads */
+struct encoder_session; /* what one thread needs to run encoders: engine state and scratch */
+
+/*
+ * Checks every shape against the config (SEMBED_MALFORMED names nothing here: the caller has named
+ * the tensors), packs the matrices for the engine, copies the vectors. Tensors marked "read in
+ * place" must stay valid and unchanged until encoder_destroy; the others may go.
+ */
+SEMBED_MUST_CHECK sembed_status encoder_create(const struct encoder_config *config,
+                                               const struct encoder_weights *weights,
+                                               const sembed_poll *poll, struct encoder **encoder,
+                                               sembed_error *error);
+void encoder_destroy(struct encoder *encoder); /* NULL is allowed */
+
+SEMBED_MUST_CHECK sembed_status encoder_session_create(struct encoder_session **session,
+                                                       sembed_error *error);
+void encoder_session_destroy(struct encoder_session *session); /* NULL is allowed */
+void encoder_session_trim(struct encoder_session *session);    /* gives large scratch back */
+
+/* Texts laid one behind the other. */
+struct packed_texts {
+    const uint32_t *ids;  /* [tokens], each below the rows of words */
+    const uint8_t *types; /* [tokens], each below the rows of token_types */
+    const size_t *starts; /* [texts + 1]: text i is tokens starts[i] … starts[i + 1] − 1, at least
+                             one and at most config.max_tokens of them; starts[texts] = tokens */
+    size_t texts;
+};
+
+/*
+ * The hidden states after `layers` layers (0: all; fewer cost as much less): *hidden becomes
+ * [tokens, hidden_size], in the session's scratch, valid until its next use. Ids and lengths out of
+ * range are SEMBED_INVALID_ARGUMENT. Row for row the same bits for a text whatever it is packed
+ * with.
+ */
+SEMBED_MUST_CHECK sembed_status encoder_run(const struct encoder *encoder,
+                                            struct encoder_session *session,
+                                            const struct packed_texts *texts, size_t layers,
+                                            const sembed_poll *poll, const float **hidden,
+                                            sembed_error *error);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * One dense layer outside the encoder: sentence-transformers' Dense module, classification heads.
+ * Runs on the same engine as the encoder's matrices.
+ */
+#ifndef SEMBED_COMPUTE_LINEAR_H
+#define SEMBED_COMPUTE_LINEAR_H
+
+#include "core/compute/encoder.h"
+
+struct linear;
+
+/* Packs weight [outputs, inputs] and copies bias; the tensors may go afterwards. */
+SEMBED_MUST_CHECK sembed_status linear_create(const struct linear_weights *weights,
+                                              enum activation activation, struct linear **linear,
+                                              sembed_error *error);
+void linear_destroy(struct linear *linear); /* NULL is allowed */
+
+/* activation(x[rows, inputs]·weightᵀ + bias) → y[rows, outputs], y the caller's and not x. */
+SEMBED_MUST_CHECK sembed_status linear_run(const struct linear *linear,
+                                           struct encoder_session *session, const float *x,
+                                           size_t rows, float *y, sembed_error *error);
+
+#endif

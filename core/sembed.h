@@ -1,0 +1,200 @@
+/*
+ * sembed: sentence-transformer models in C. The one public header of the core.
+ *
+ *     folder ──sembed_registry_acquire──▶ model      (immutable, shared by threads)
+ *     texts  ──sembed_embed─────────────▶ vectors    (one context per thread)
+ *
+ * Rules that every function here keeps:
+ *   - It returns a status; where that is not SEMBED_OK, the caller's sembed_error holds the code
+ * and a sentence that names the file, key or tensor, what was expected and what was found.
+ *   - It prints nothing, never exits and never longjmps. Long calls ask the caller's poll now and
+ *     then; when that answers non-zero they free what they hold and return SEMBED_CANCELED.
+ *   - Text is pointer and length, need not end in a zero byte, may hold any bytes. Invalid UTF-8 is
+ *     read as U+FFFD, as the reference tokenizers do.
+ *   - A text's numbers depend on the text, the model and the options alone: never on the other
+ * texts of the call, their number, or the thread.
+ */
+#ifndef SEMBED_H
+#define SEMBED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SEMBED_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define SEMBED_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define SEMBED_MUST_CHECK
+#endif
+
+/* Every status: name, default text. Hosts map each to their own code (SQLSTATE, SQLITE_*). */
+#define SEMBED_STATUS_LIST(X)                                                                      \
+    X(SEMBED_OK, "ok")                                                                             \
+    X(SEMBED_NO_MEMORY, "out of memory")                                                           \
+    X(SEMBED_INVALID_ARGUMENT, "invalid argument")                                                 \
+    X(SEMBED_NOT_FOUND, "not found")                                                               \
+    X(SEMBED_IO, "cannot read file")                                                               \
+    X(SEMBED_MALFORMED, "malformed file")                                                          \
+    X(SEMBED_UNSUPPORTED, "not supported")                                                         \
+    X(SEMBED_LIMIT, "limit exceeded")                                                              \
+    X(SEMBED_TRUNCATED, "text is longer than the model reads")                                     \
+    X(SEMBED_CANCELED, "canceled")                                                                 \
+    X(SEMBED_ENGINE, "compute engine failed")
+
+typedef enum sembed_status {
+#define SEMBED_STATUS_ENUM(name, text) name,
+    SEMBED_STATUS_LIST(SEMBED_STATUS_ENUM)
+#undef SEMBED_STATUS_ENUM
+} sembed_status;
+
+/* The name of a status, such as "SEMBED_IO"; "?" for a number that is none. */
+const char *sembed_status_name(sembed_status status);
+
+/* Filled by a call that fails; owned by the caller; zero-initialise it. */
+typedef struct sembed_error {
+    sembed_status code;
+    char message[512];
+} sembed_error;
+
+/* Asked between layers, batches and long runs of tokens; may only return. Non-zero: stop. */
+typedef struct sembed_poll {
+    int (*check)(void *state); /* NULL: never asked */
+    void *state;
+} sembed_poll;
+
+typedef struct sembed_text {
+    const char *data; /* UTF-8, not owned */
+    size_t length;    /* bytes */
+} sembed_text;
+
+/* The library's version, such as "0.1.0". */
+const char *sembed_version(void);
+
+/* The engine that multiplies matrices and its version, such as "oneDNN 2.6.3". */
+const char *sembed_engine(void);
+
+/* ------------------------------------------------------------------ models and where they are */
+
+typedef struct sembed_registry sembed_registry;
+typedef struct sembed_model sembed_model;
+
+/*
+ * A registry knows the folders in which models are looked for and keeps those that were loaded.
+ * model_path: folders separated by ':', each holding model folders; may be NULL or empty.
+ * All its functions may be called from several threads at once.
+ */
+SEMBED_MUST_CHECK sembed_status sembed_registry_create(const char *model_path,
+                                                       sembed_registry **registry,
+                                                       sembed_error *error);
+
+/* Frees the registry and every model in it; no context may be in use. NULL is allowed. */
+void sembed_registry_destroy(sembed_registry *registry);
+
+/* Looks in other folders from now on. Models already loaded stay valid; those found under the old
+ * path are no longer found by name. */
+SEMBED_MUST_CHECK sembed_status sembed_registry_set_path(sembed_registry *registry,
+                                                         const char *model_path,
+                                                         sembed_error *error);
+
+/* Loads the model in a folder and gives it a name, which wins over one found on the path. A name
+ * that is taken already is taken over. */
+SEMBED_MUST_CHECK sembed_status sembed_registry_load(sembed_registry *registry, const char *name,
+                                                     const char *folder, const sembed_poll *poll,
+                                                     sembed_error *error);
+
+/*
+ * The model of that name, loaded when first asked for. name NULL: the only model there is; none or
+ * several is SEMBED_NOT_FOUND. The message of an unknown name lists those that exist. A name may
+ * not hold a slash or begin with a dot. The model stays valid as long as the registry.
+ */
+SEMBED_MUST_CHECK sembed_status sembed_registry_acquire(sembed_registry *registry, const char *name,
+                                                        const sembed_poll *poll,
+                                                        const sembed_model **model,
+                                                        sembed_error *error);
+
+/* One model that the registry knows. Strings belong to the listing. */
+typedef struct sembed_listing_entry {
+    const char *name;
+    const char *folder;
+    const sembed_model *model; /* NULL: not loaded yet */
+} sembed_listing_entry;
+
+typedef struct sembed_listing {
+    sembed_listing_entry *entries; /* by name */
+    size_t count;
+} sembed_listing;
+
+/* Every model on the path or loaded. Free it with sembed_listing_free. */
+SEMBED_MUST_CHECK sembed_status sembed_registry_list(sembed_registry *registry,
+                                                     sembed_listing *listing, sembed_error *error);
+void sembed_listing_free(sembed_listing *listing);
+
+/* What a loaded model is. Strings live as long as the model. */
+typedef struct sembed_model_info {
+    const char *name;
+    const char *folder;
+    const char *architecture; /* config.json's model_type, such as "bert" */
+    const char *similarity;   /* "cosine", "dot", "euclidean" or "manhattan" */
+    size_t dimensions;        /* of an embedding; 0 for a cross-encoder */
+    size_t max_tokens;        /* longest input, special tokens included */
+    size_t layers;
+    size_t vocabulary_size;
+    uint64_t parameters; /* numbers in the weights that are used */
+} sembed_model_info;
+
+void sembed_model_describe(const sembed_model *model, sembed_model_info *info);
+
+/* ------------------------------------------------------------------------------- embeddings */
+
+typedef struct sembed_context sembed_context;
+
+/* The scratch memory of one thread: reused from call to call, never shared by two at once. */
+SEMBED_MUST_CHECK sembed_status sembed_context_create(sembed_context **context,
+                                                      sembed_error *error);
+void sembed_context_destroy(sembed_context *context); /* NULL is allowed */
+
+/* Gives back scratch memory beyond a small reserve; a host calls it when it falls idle. */
+void sembed_context_trim(sembed_context *context);
+
+/*
+ * texts[count] → vectors[count, dimensions], row i for text i. vectors belongs to the caller and
+ * has room for count × sembed_model_info.dimensions floats. poll may be NULL. A text longer than
+ * the model reads is cut, as the reference does.
+ */
+SEMBED_MUST_CHECK sembed_status sembed_embed(const sembed_model *model, sembed_context *context,
+                                             const sembed_text *texts, size_t count,
+                                             const sembed_poll *poll, float *vectors,
+                                             sembed_error *error);
+
+/* One token of a text. */
+typedef struct sembed_token {
+    uint32_t id;
+    uint32_t start, stop; /* bytes of the text it was made from; both 0 for a special token */
+} sembed_token;
+
+/*
+ * The tokens that sembed_embed would read, special tokens included, cut at limit (0: the model's
+ * own). tokens[*count] belongs to the caller, who frees it with sembed_free.
+ */
+SEMBED_MUST_CHECK sembed_status sembed_tokenize(const sembed_model *model, sembed_context *context,
+                                                sembed_text text, size_t limit,
+                                                const sembed_poll *poll, sembed_token **tokens,
+                                                size_t *count, sembed_error *error);
+
+void sembed_free(void *pointer);
+
+/* ------------------------------------------------------------------------------- similarity */
+
+/* a[n] · b[n] / (|a| |b|), summed in double; 0 where either is the zero vector, NaN where either
+ * holds one. Source: sentence_transformers.util.cos_sim. */
+double sembed_cos_sim(const float *a, const float *b, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
