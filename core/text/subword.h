@@ -4,12 +4,12 @@
  *
  * Each model is a struct of its own (wordpiece.h, bpe.h, unigram.h), immutable once created, with
  *
- *     <model>_create(file, object, vocabulary, poll, &model, error)   object: tokenizer.json's
- * "model" <model>_destroy(model) <model>_split(model, scratch, word, length, pieces, error) appends
- * to pieces
+ *     <model>_create(file, object, vocabulary, poll, &model, error)
+ *     <model>_destroy(model)
+ *     <model>_split(model, scratch, word, length, pieces, error)     appends to pieces
  *
- * where scratch is the model's own working memory, one per thread, reused from word to word.
- * tokenizer.c picks one by "type" and keeps it.
+ * object being tokenizer.json's "model", and scratch the model's own working memory, one per
+ * thread, reused from word to word. tokenizer.c picks one by "type" and keeps it.
  */
 #ifndef SEMBED_TEXT_SUBWORD_H
 #define SEMBED_TEXT_SUBWORD_H
