@@ -29,6 +29,8 @@ SEMBED_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=fast -
 
 ONEDNN ?= $(shell printf '\043include <dnnl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes || echo no)
 
+, := ,
+
 # The serial OpenBLAS by its own path: the threaded build starts threads when it is loaded.
 MULTIARCH     := $(shell $(CC) -print-multiarch)
 OPENBLAS_DIR  ?= $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial))
@@ -39,7 +41,6 @@ ifeq ($(ONEDNN),yes)
 ENGINE_CFLAGS += -DSEMBED_WITH_ONEDNN
 ENGINE_LIBS   += -ldnnl -lgomp
 endif
-, := ,
 CORE_LIBS = $(ENGINE_LIBS) -lutf8proc -lpcre2-8 -ljansson -lm -lpthread
 
 # --- core -----------------------------------------------------------------------------------------
@@ -157,13 +158,28 @@ clean-build:
 # --- PostgreSQL -----------------------------------------------------------------------------------
 
 PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-ifneq ($(wildcard $(PGXS)),)
-all: sqlite
--include pg/pg.mk
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+
+PG_MAKE = $(MAKE) -f pg/pg.mk PG_CONFIG='$(PG_CONFIG)' BUILD='$(BUILD)' SANITIZE='$(SANITIZE)' \
+          CORE_LIBRARY='$(CORE_LIBRARY)' CORE_LIBS='$(CORE_LIBS)'
+
+all: sqlite $(if $(PGXS),pg)
+
+ifneq ($(PGXS),)
+pg: $(CORE_LIBRARY)
+	$(PG_MAKE) all
+install: $(CORE_LIBRARY)
+	$(PG_MAKE) install
+installcheck uninstall:
+	$(PG_MAKE) $@
+clean: clean-pg
+clean-pg:
+	$(PG_MAKE) clean
 else
-all: sqlite
+pg install installcheck uninstall:
+	@echo "This needs PostgreSQL's server headers (package postgresql-server-dev-all); PG_CONFIG=$(PG_CONFIG)" >&2
+	@exit 1
 endif
 
 .PHONY: default all sqlite check check-unit check-sqlite asan ubsan tsan bench format format-check \
-        clean clean-build
+        clean clean-build clean-pg pg install installcheck uninstall
