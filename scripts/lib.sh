@@ -38,7 +38,7 @@ logged() {
     mkdir -p "$(dirname "$log")"
     "$@" >"$log" 2>&1 </dev/null || code=$?
     if [ $code -ne 0 ]; then
-        tail -n 25 "$log" | sed 's/^/    | /' >&2
+        tail -n 15 "$log" | sed 's/^/    | /' >&2
         say "    (all of it: $log)" >&2
     fi
     return $code
