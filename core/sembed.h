@@ -141,7 +141,8 @@ typedef struct sembed_model_info {
     const char *architecture; /* config.json's model_type, such as "bert" */
     const char *similarity;   /* "cosine", "dot", "euclidean" or "manhattan" */
     size_t dimensions;        /* of an embedding; 0 for a cross-encoder */
-    size_t max_tokens;        /* longest input, special tokens included */
+    size_t labels;     /* scores that a cross-encoder gives a pair; 0 for an embedding model */
+    size_t max_tokens; /* longest input, special tokens included */
     size_t layers;
     size_t vocabulary_size;
     uint64_t parameters; /* numbers in the weights that are used */
@@ -161,30 +162,76 @@ void sembed_context_destroy(sembed_context *context); /* NULL is allowed */
 /* Gives back scratch memory beyond a small reserve; a host calls it when it falls idle. */
 void sembed_context_trim(sembed_context *context);
 
+/* Whether a vector that options cut shorter gets length 1 again. */
+typedef enum sembed_normalize {
+    SEMBED_NORMALIZE_AS_MODEL = 0, /* where the model itself normalises */
+    SEMBED_NORMALIZE_ALWAYS,       /* also where it does not, cut or not */
+    SEMBED_NORMALIZE_NEVER         /* left as cut, as the reference's truncate_dim does */
+} sembed_normalize;
+
+/* Zero-initialised, or a NULL pointer: what the model's folder says. */
+typedef struct sembed_options {
+    size_t dims;             /* keep the first dims numbers of each vector; 0: all */
+    size_t layers;           /* stop after so many layers; 0: all */
+    const char *prompt;      /* put before each text; NULL: see prompt_name */
+    const char *prompt_name; /* one of the model's prompts; NULL: its default prompt, if any */
+    sembed_normalize normalize;
+    int refuse_truncation; /* non-zero: a text longer than the model reads is SEMBED_TRUNCATED */
+} sembed_options;
+
+/* How many numbers a vector has with these options; SEMBED_INVALID_ARGUMENT where the model cannot
+ * cut so, or is a cross-encoder, which gives none. */
+SEMBED_MUST_CHECK sembed_status sembed_dimensions(const sembed_model *model,
+                                                  const sembed_options *options, size_t *dimensions,
+                                                  sembed_error *error);
+
 /*
- * texts[count] → vectors[count, dimensions], row i for text i. vectors belongs to the caller and
- * has room for count × sembed_model_info.dimensions floats. poll may be NULL. A text longer than
- * the model reads is cut, as the reference does.
+ * texts[count] → vectors[count, dimensions], row i for text i, dimensions as sembed_dimensions says.
+ * vectors belongs to the caller. options and poll may be NULL. A text longer than the model reads is
+ * cut, as the reference does, unless options refuse it.
  */
 SEMBED_MUST_CHECK sembed_status sembed_embed(const sembed_model *model, sembed_context *context,
                                              const sembed_text *texts, size_t count,
-                                             const sembed_poll *poll, float *vectors,
-                                             sembed_error *error);
+                                             const sembed_options *options, const sembed_poll *poll,
+                                             float *vectors, sembed_error *error);
+
+/*
+ * How well each of documents[count] answers the query, by a cross-encoder that gives one number:
+ * scores[count], the caller's. raw non-zero: the logits, without the model's activation. A model of
+ * another kind is SEMBED_INVALID_ARGUMENT.
+ */
+SEMBED_MUST_CHECK sembed_status sembed_score(const sembed_model *model, sembed_context *context,
+                                             sembed_text query, const sembed_text *documents,
+                                             size_t count, int raw, const sembed_poll *poll,
+                                             float *scores, sembed_error *error);
 
 /* One token of a text. */
 typedef struct sembed_token {
     uint32_t id;
+    uint32_t type;        /* 0, or 1 in the second text of a pair */
     uint32_t start, stop; /* bytes of the text it was made from; both 0 for a special token */
 } sembed_token;
 
 /*
- * The tokens that sembed_embed would read, special tokens included, cut at limit (0: the model's
- * own). tokens[*count] belongs to the caller, who frees it with sembed_free.
+ * The tokens that sembed_embed would read of a text, special tokens included, cut at limit (0: the
+ * model's own). The default prompt is not put before it. tokens[*count] belongs to the caller, who
+ * frees it with sembed_free.
  */
 SEMBED_MUST_CHECK sembed_status sembed_tokenize(const sembed_model *model, sembed_context *context,
                                                 sembed_text text, size_t limit,
                                                 const sembed_poll *poll, sembed_token **tokens,
                                                 size_t *count, sembed_error *error);
+
+/* The same for a pair, as sembed_score reads it. */
+SEMBED_MUST_CHECK sembed_status sembed_tokenize_pair(const sembed_model *model,
+                                                     sembed_context *context, sembed_text first,
+                                                     sembed_text second, size_t limit,
+                                                     const sembed_poll *poll, sembed_token **tokens,
+                                                     size_t *count, sembed_error *error);
+
+/* The token with that id as the tokenizer spells it ("##ing"); not zero-terminated, lives as long as
+ * the model; NULL where there is none. */
+const char *sembed_token_text(const sembed_model *model, uint32_t id, size_t *length);
 
 void sembed_free(void *pointer);
 
