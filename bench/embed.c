@@ -1,0 +1,177 @@
+/* bench embed: how fast texts become vectors. */
+#include "bench/bench.h"
+
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct embed_result {
+    size_t texts;
+    uint64_t tokens;     /* of all texts, special tokens included */
+    double operations;   /* floating-point operations of the matrix products of one pass */
+    double load;         /* seconds */
+    double best, median; /* seconds of a pass */
+    const char *engine;
+};
+
+/* ----------------------------------------------------------------------------- operations */
+
+/* What the matrix products of a text are made of. */
+struct dimensions {
+    size_t layers, hidden, intermediate;
+};
+
+/* From the folder's config.json, which DistilBERT spells in its own way. */
+static struct dimensions read_dimensions(const char *folder)
+{
+    struct dimensions dimensions = {0};
+    struct json_file file = {0};
+    sembed_error error = {0};
+    char *path = path_join(folder, "config.json");
+
+    if (!path)
+        die("out of memory");
+    must(json_file_open(path, &file, &error), &error);
+    bool distilbert = json_object_get(file.root, "n_layers") != NULL;
+    must(json_get_size(&file, file.root, distilbert ? "n_layers" : "num_hidden_layers",
+                       &dimensions.layers, &error),
+         &error);
+    must(json_get_size(&file, file.root, distilbert ? "dim" : "hidden_size", &dimensions.hidden,
+                       &error),
+         &error);
+    must(json_get_size(&file, file.root, distilbert ? "hidden_dim" : "intermediate_size",
+                       &dimensions.intermediate, &error),
+         &error);
+    json_file_close(&file);
+    memory_free(path);
+    return dimensions;
+}
+
+/* A multiplication and an addition for each weight and token, and for each pair of tokens in the
+ * two products of attention: layers × (2·tokens·(4·hidden² + 2·hidden·intermediate)
+ *                                      + 4·tokens²·hidden). */
+static double count_operations(const struct dimensions *dimensions, size_t tokens)
+{
+    double t = (double)tokens, h = (double)dimensions->hidden, i = (double)dimensions->intermediate;
+
+    return (double)dimensions->layers * (2 * t * (4 * h * h + 2 * h * i) + 4 * t * t * h);
+}
+
+static void count_work(const struct bench_options *options, const sembed_model *model,
+                       sembed_context *context, const struct text_list *texts,
+                       struct embed_result *result)
+{
+    struct dimensions dimensions = read_dimensions(options->folder);
+    sembed_error error = {0};
+
+    for (size_t i = 0; i < texts->count; i++) {
+        sembed_token *tokens = NULL;
+        size_t count = 0;
+
+        must(sembed_tokenize(model, context, texts->items[i], 0, NULL, &tokens, &count, &error),
+             &error);
+        sembed_free(tokens);
+        result->tokens += count;
+        result->operations += count_operations(&dimensions, count);
+    }
+}
+
+/* --------------------------------------------------------------------------------- timing */
+
+/* All texts once: in one call, or, for the kind "one", each in a call of its own, as a function of
+ * SQL gets them. */
+static void embed_all(const sembed_model *model, sembed_context *context,
+                      const struct text_list *texts, bool one_by_one, size_t dimensions,
+                      float *vectors)
+{
+    sembed_error error = {0};
+
+    if (!one_by_one) {
+        must(sembed_embed(model, context, texts->items, texts->count, NULL, NULL, vectors, &error),
+             &error);
+        return;
+    }
+    for (size_t i = 0; i < texts->count; i++)
+        must(sembed_embed(model, context, &texts->items[i], 1, NULL, NULL, vectors + i * dimensions,
+                          &error),
+             &error);
+}
+
+static void time_passes(const struct bench_options *options, const sembed_model *model,
+                        sembed_context *context, const struct text_list *texts,
+                        struct embed_result *result)
+{
+    bool one_by_one = strcmp(options->kind, "one") == 0;
+    struct text_list first = {texts->items, texts->count < 64 ? texts->count : 64};
+    sembed_model_info info;
+    float *vectors;
+    double *times = memory_calloc(options->passes, sizeof *times);
+
+    sembed_model_describe(model, &info);
+    vectors = memory_calloc(texts->count, info.dimensions * sizeof *vectors);
+    if (!vectors || !times)
+        die("out of memory for the vectors");
+    embed_all(model, context, &first, one_by_one, info.dimensions, vectors);
+    for (size_t pass = 0; pass < options->passes; pass++) {
+        double start = seconds_now();
+
+        embed_all(model, context, texts, one_by_one, info.dimensions, vectors);
+        times[pass] = seconds_now() - start;
+    }
+    result->median = sort_and_median(times, options->passes);
+    result->best = times[0];
+    memory_free(vectors);
+    memory_free(times);
+}
+
+static void print_result(const struct bench_options *options, const struct embed_result *result)
+{
+    double texts = (double)result->texts, tokens = (double)result->tokens;
+
+    if (options->json) {
+        printf("{\"kind\": \"%s\", \"texts\": %zu, \"tokens\": %llu, "
+               "\"texts_per_second\": %.2f, \"median_texts_per_second\": %.2f, "
+               "\"ms_per_text\": %.5f, \"tokens_per_second\": %.1f, \"gflops\": %.2f, "
+               "\"load_ms\": %.2f, \"peak_mb\": %.1f, \"version\": \"%s\", \"engine\": \"%s\", "
+               "\"processor\": \"%s\"}\n",
+               options->kind, result->texts, (unsigned long long)result->tokens,
+               texts / result->best, texts / result->median, result->best / texts * 1e3,
+               tokens / result->best, result->operations / result->best * 1e-9, result->load * 1e3,
+               peak_megabytes(), sembed_version(), result->engine, processor_name());
+        return;
+    }
+    printf("%-8s %6zu texts of %5.1f tokens: %9.1f texts/s (median %9.1f) %8.3f ms/text "
+           "%9.0f tokens/s %6.1f GFLOP/s  load %.0f ms  peak %.0f MB  %s\n",
+           options->kind, result->texts, tokens / texts, texts / result->best,
+           texts / result->median, result->best / texts * 1e3, tokens / result->best,
+           result->operations / result->best * 1e-9, result->load * 1e3, peak_megabytes(),
+           result->engine);
+}
+
+int bench_embed(const struct bench_options *options)
+{
+    struct text_list texts = texts_load(options);
+    struct embed_result result = {.texts = texts.count};
+    sembed_registry *registry = NULL;
+    const sembed_model *model = NULL;
+    sembed_context *context = NULL;
+    sembed_error error = {0};
+    double start = seconds_now();
+
+    must(sembed_registry_create(NULL, &registry, &error), &error);
+    must(sembed_registry_load(registry, "model", options->folder, NULL, &error), &error);
+    must(sembed_registry_acquire(registry, "model", NULL, &model, &error), &error);
+    result.load = seconds_now() - start;
+    result.engine = sembed_engine();
+    must(sembed_context_create(&context, &error), &error);
+    count_work(options, model, context, &texts, &result);
+    time_passes(options, model, context, &texts, &result);
+    print_result(options, &result);
+    sembed_context_destroy(context);
+    sembed_registry_destroy(registry);
+    texts_free(&texts);
+    return 0;
+}
