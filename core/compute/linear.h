@@ -20,4 +20,7 @@ SEMBED_MUST_CHECK sembed_status linear_run(const struct linear *linear,
                                            struct encoder_session *session, const float *x,
                                            size_t rows, float *y, sembed_error *error);
 
+/* values[n] = activation(values[n]), in place. */
+void activate(enum activation activation, float *values, size_t n);
+
 #endif

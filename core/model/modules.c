@@ -196,10 +196,7 @@ static sembed_status load_dense_weights(const char *folder, size_t inputs, size_
 {
     struct safetensors file = {0};
     struct linear_weights weights = {0};
-    char *path = path_join(folder, "model.safetensors");
-    if (!path)
-        return error_no_memory(error, "a path");
-    sembed_status status = safetensors_open(path, &file, error);
+    sembed_status status = safetensors_open_in(folder, &file, error);
     if (status == SEMBED_OK)
         status = safetensors_get(&file, "linear.weight", &weights.weight, error);
     if (status == SEMBED_OK && has_bias)
@@ -210,11 +207,11 @@ static sembed_status load_dense_weights(const char *folder, size_t inputs, size_
         status = error_set(error, SEMBED_MALFORMED,
                            "%s: tensor 'linear.weight' (and bias): expected shape [%zu, %zu], "
                            "found [%zu, %zu]",
-                           path, outputs, inputs, weights.weight.rows, weights.weight.columns);
+                           file.header.path, outputs, inputs, weights.weight.rows,
+                           weights.weight.columns);
     if (status == SEMBED_OK)
         status = linear_create(&weights, activation, linear, error);
     safetensors_close(&file);
-    memory_free(path);
     return status;
 }
 
@@ -273,6 +270,7 @@ static sembed_status read_dense(const char *folder, struct modules *modules, sem
     if (status != SEMBED_OK)
         return status;
     module->kind = MODULE_DENSE;
+    module->outputs = outputs;
     modules->chain_count++;
     modules->dimensions = outputs;
     modules->normalized = false;
@@ -300,10 +298,9 @@ static sembed_status read_module(const struct json_file *list, const char *name,
 sembed_status modules_read(const char *folder, size_t hidden_size, struct modules *modules,
                            sembed_error *error)
 {
-    modules->dimensions = hidden_size;
+    modules->dimensions = modules->widest = hidden_size;
     if (!modules->listed) {
         add_mean_pooling(modules);
-        modules->widest = hidden_size;
         return SEMBED_OK;
     }
     struct json_file list = {0};

@@ -19,6 +19,7 @@ enum module_kind { MODULE_DENSE, MODULE_NORMALIZE };
 struct module {
     enum module_kind kind;
     struct linear *linear; /* MODULE_DENSE: owned */
+    size_t outputs;        /* MODULE_DENSE */
 };
 
 struct modules {

@@ -53,6 +53,33 @@ failed:
     return status;
 }
 
+sembed_status safetensors_open_in(const char *folder, struct safetensors *file, sembed_error *error)
+{
+    char *path = path_join(folder, "model.safetensors");
+    char *index = path_join(folder, "model.safetensors.index.json");
+    char *pickled = path_join(folder, "pytorch_model.bin");
+    sembed_status status;
+    if (!path || !index || !pickled)
+        status = error_no_memory(error, "a path");
+    else if (file_exists(path) || !(file_exists(index) || file_exists(pickled)))
+        status = safetensors_open(path, file, error);
+    else if (file_exists(index))
+        status = error_set(error, SEMBED_UNSUPPORTED,
+                           "%s: weights in several files: save the model again as one "
+                           "model.safetensors (save_pretrained with max_shard_size='50GB')",
+                           index);
+    else
+        status = error_set(error, SEMBED_UNSUPPORTED,
+                           "%s: only model.safetensors is read; convert it in Python: "
+                           "from sentence_transformers import SentenceTransformer; "
+                           "SentenceTransformer('FOLDER').save('NEW_FOLDER')",
+                           pickled);
+    memory_free(pickled);
+    memory_free(index);
+    memory_free(path);
+    return status;
+}
+
 void safetensors_drop_header(struct safetensors *file)
 {
     json_file_close(&file->header);

@@ -26,6 +26,11 @@ struct safetensors {
 /* Maps the file and reads its header. Close with safetensors_close; a zeroed one may be closed. */
 SEMBED_MUST_CHECK sembed_status safetensors_open(const char *path, struct safetensors *file,
                                                  sembed_error *error);
+
+/* Opens folder/model.safetensors. Where the folder has weights of another kind only, the error is
+ * SEMBED_UNSUPPORTED and says how to convert them. */
+SEMBED_MUST_CHECK sembed_status safetensors_open_in(const char *folder, struct safetensors *file,
+                                                    sembed_error *error);
 void safetensors_close(struct safetensors *file);
 
 /* Frees the parsed header once all tensors were looked up; their bytes stay mapped. */

@@ -1,0 +1,225 @@
+#include "core/model/model.h"
+
+#include "core/base/file.h"
+#include "core/base/memory.h"
+#include "core/model/weights.h"
+
+#include <string.h>
+
+/* <folder>/config.json, which says what the transformer is. */
+static sembed_status read_architecture(struct sembed_model *model, struct json_file *config,
+                                       sembed_error *error)
+{
+    const char *folder = model->modules.transformer_folder;
+    char *path = path_join(folder, "config.json");
+    if (!path)
+        return error_no_memory(error, "a path");
+    sembed_status status = json_file_open(path, config, error);
+    memory_free(path);
+    if (status == SEMBED_OK)
+        status = architecture_read(config, &model->architecture, error);
+    if (status != SEMBED_OK)
+        return status;
+    model->architecture_name =
+        memory_copy_string(json_string_value(json_object_get(config->root, "model_type")));
+    return model->architecture_name ? SEMBED_OK : error_no_memory(error, "the model");
+}
+
+/* max_seq_length of sentence_bert_config.json or one of its older names; SIZE_MAX where none says. */
+static sembed_status read_max_sequence_length(const char *folder, size_t *length,
+                                              sembed_error *error)
+{
+    static const char *const names[] = {"sentence_bert_config.json", "sentence_roberta_config.json",
+                                        "sentence_distilbert_config.json",
+                                        "sentence_camembert_config.json",
+                                        "sentence_xlm-roberta_config.json"};
+    *length = SIZE_MAX;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = path_join(folder, names[i]);
+        if (!path)
+            return error_no_memory(error, "a path");
+        struct json_file file = {0};
+        sembed_status status = SEMBED_OK;
+        bool found = file_exists(path);
+        if (found)
+            status = json_file_open(path, &file, error);
+        memory_free(path);
+        if (found && status == SEMBED_OK)
+            status = json_get_size_or(&file, file.root, "max_seq_length", SIZE_MAX, length, error);
+        json_file_close(&file);
+        if (found || status != SEMBED_OK)
+            return status;
+    }
+    return SEMBED_OK;
+}
+
+/* The longest input: max_seq_length, else the tokenizer's model_max_length, never more than there are
+ * positions. */
+static sembed_status decide_max_tokens(struct sembed_model *model, sembed_error *error)
+{
+    size_t length;
+    sembed_status status =
+        read_max_sequence_length(model->modules.transformer_folder, &length, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (length == SIZE_MAX || length == 0)
+        length = tokenizer_max_length(model->tokenizer);
+    size_t positions = model->architecture.encoder.max_tokens;
+    model->max_tokens = length < positions ? length : positions;
+    return SEMBED_OK;
+}
+
+static sembed_status load_encoder(struct sembed_model *model, const sembed_poll *poll,
+                                  sembed_error *error)
+{
+    const struct encoder_config *config = &model->architecture.encoder;
+    struct encoder_weights weights;
+    struct layer_weights *layers = memory_calloc(config->layers, sizeof *layers);
+    if (!layers)
+        return error_no_memory(error, "the list of layers");
+    sembed_status status = weights_find(&model->weights, &model->architecture, layers, &weights,
+                                        &model->parameters, error);
+    size_t id_limit = tokenizer_id_limit(model->tokenizer);
+    if (status == SEMBED_OK && id_limit > weights.words.rows)
+        status = error_set(error, SEMBED_MALFORMED,
+                           "%s: expected word embeddings for the tokenizer's %zu ids, found %zu",
+                           model->folder, id_limit, weights.words.rows);
+    if (status == SEMBED_OK)
+        status = encoder_create(config, &weights, poll, &model->encoder, error);
+    memory_free(layers);
+    return status;
+}
+
+/* What CrossEncoder.get_default_activation_fn does: the folder's word, else a sigmoid for one label. */
+static sembed_status decide_score_activation(struct sembed_model *model,
+                                             const struct json_file *config, sembed_error *error)
+{
+    model->score_activation =
+        model->architecture.labels == 1 ? ACTIVATION_SIGMOID : ACTIVATION_NONE;
+    const json_t *nested = json_object_get(config->root, "sentence_transformers");
+    const char *new_key = "activation_fn", *old_key = "sbert_ce_default_activation_function";
+    const char *path;
+    sembed_status status = SEMBED_OK;
+    if (json_object_get(nested, new_key))
+        status = json_get_string_or(config, nested, new_key, NULL, &path, error);
+    else
+        status = json_get_string_or(config, config->root, old_key, NULL, &path, error);
+    if (status != SEMBED_OK || !path)
+        return status;
+    if (!activation_from_torch(path, &model->score_activation))
+        return error_set(error, SEMBED_UNSUPPORTED,
+                         "%s: activation of the scores: expected Identity, Sigmoid or another of "
+                         "torch.nn, found '%s'",
+                         config->path, path);
+    return SEMBED_OK;
+}
+
+static sembed_status load_head(struct sembed_model *model, const struct json_file *config,
+                               sembed_error *error)
+{
+    struct head_weights head = {0};
+    sembed_status status =
+        weights_find_head(&model->weights, &model->architecture, &head, &model->parameters, error);
+    if (status == SEMBED_OK)
+        status = linear_create(&head.dense, model->architecture.family->head_activation,
+                               &model->head_dense, error);
+    if (status == SEMBED_OK)
+        status = linear_create(&head.output, ACTIVATION_NONE, &model->head_output, error);
+    if (status == SEMBED_OK)
+        status = decide_score_activation(model, config, error);
+    model->modules.dimensions = 0;
+    return status;
+}
+
+/* The steps in the order in which their errors help most: what it is, whether it can be read, then
+ * the costly ones. */
+static sembed_status load_parts(struct sembed_model *model, const sembed_poll *poll,
+                                sembed_error *error)
+{
+    struct json_file config = {0};
+    sembed_status status = modules_locate(model->folder, &model->modules, error);
+    if (status == SEMBED_OK)
+        status = read_architecture(model, &config, error);
+    if (status == SEMBED_OK)
+        status = prompts_read(model->folder, &model->prompts, error);
+    if (status == SEMBED_OK)
+        status = safetensors_open_in(model->modules.transformer_folder, &model->weights, error);
+    if (status == SEMBED_OK)
+        status = tokenizer_open(model->modules.transformer_folder, poll, &model->tokenizer, error);
+    if (status == SEMBED_OK)
+        status = decide_max_tokens(model, error);
+    if (status == SEMBED_OK)
+        status = load_encoder(model, poll, error);
+    if (status == SEMBED_OK)
+        status = modules_read(model->folder, model->architecture.encoder.hidden_size,
+                              &model->modules, error);
+    /* A classifier whose folder lists no pooling is a cross-encoder. */
+    if (status == SEMBED_OK && model->architecture.labels > 0 &&
+        !(model->modules.listed && model->modules.pooled))
+        status = load_head(model, &config, error);
+    else if (status == SEMBED_OK && !model->modules.pooled)
+        status = error_set(error, SEMBED_UNSUPPORTED,
+                           "%s/modules.json: expected a Pooling module, found none", model->folder);
+    model->parameters += model->modules.parameters;
+    safetensors_drop_header(&model->weights);
+    json_file_close(&config);
+    return status;
+}
+
+sembed_status model_load(const char *name, const char *folder, const sembed_poll *poll,
+                         struct sembed_model **model, sembed_error *error)
+{
+    *model = NULL;
+    if (!folder_exists(folder))
+        return error_set(error, SEMBED_NOT_FOUND, "%s: expected a model's folder, found none",
+                         folder);
+    struct sembed_model *loaded = memory_calloc(1, sizeof *loaded);
+    if (!loaded)
+        return error_no_memory(error, "the model");
+    sembed_status status = SEMBED_OK;
+    loaded->name = memory_copy_string(name);
+    loaded->folder = memory_copy_string(folder);
+    if (!loaded->name || !loaded->folder)
+        status = error_no_memory(error, "the model");
+    if (status == SEMBED_OK)
+        status = load_parts(loaded, poll, error);
+    if (status != SEMBED_OK) {
+        model_free(loaded);
+        return status;
+    }
+    *model = loaded;
+    return SEMBED_OK;
+}
+
+void model_free(struct sembed_model *model)
+{
+    if (!model)
+        return;
+    linear_destroy(model->head_output);
+    linear_destroy(model->head_dense);
+    modules_free(&model->modules);
+    prompts_free(&model->prompts);
+    encoder_destroy(model->encoder);
+    safetensors_close(&model->weights);
+    tokenizer_close(model->tokenizer);
+    memory_free(model->architecture_name);
+    memory_free(model->folder);
+    memory_free(model->name);
+    memory_free(model);
+}
+
+void sembed_model_describe(const sembed_model *model, sembed_model_info *info)
+{
+    *info = (sembed_model_info){
+        .name = model->name,
+        .folder = model->folder,
+        .architecture = model->architecture_name,
+        .similarity = model->prompts.similarity,
+        .dimensions = model->modules.dimensions,
+        .labels = model_is_cross_encoder(model) ? model->architecture.labels : 0,
+        .max_tokens = model->max_tokens,
+        .layers = model->architecture.encoder.layers,
+        .vocabulary_size = model->architecture.vocabulary_size,
+        .parameters = model->parameters,
+    };
+}

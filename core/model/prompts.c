@@ -1,0 +1,113 @@
+#include "core/model/prompts.h"
+
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/memory.h"
+
+#include <string.h>
+
+static sembed_status copy_string(const char *string, char **copy, sembed_error *error)
+{
+    *copy = memory_copy_string(string);
+    return *copy ? SEMBED_OK : error_no_memory(error, "the prompts");
+}
+
+/* A prompt that is null in the file is a place-holder, and left out. */
+static sembed_status read_prompts(const struct json_file *file, struct prompts *prompts,
+                                  sembed_error *error)
+{
+    json_t *object = json_object_get(file->root, "prompts");
+    if (!object || json_is_null(object))
+        return SEMBED_OK;
+    if (!json_is_object(object))
+        return json_expected(file, "prompts", "an object", object, error);
+    prompts->items = memory_calloc(json_object_size(object), sizeof *prompts->items);
+    if (!prompts->items)
+        return error_no_memory(error, "the prompts");
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value)
+    {
+        if (json_is_null(value))
+            continue;
+        const char *text;
+        sembed_status status = json_get_string(file, object, name, &text, error);
+        struct prompt *prompt = &prompts->items[prompts->count++];
+        if (status == SEMBED_OK)
+            status = copy_string(name, &prompt->name, error);
+        if (status == SEMBED_OK)
+            status = copy_string(text, &prompt->text, error);
+        if (status != SEMBED_OK)
+            return status;
+    }
+    return SEMBED_OK;
+}
+
+static sembed_status read_defaults(const struct json_file *file, struct prompts *prompts,
+                                   sembed_error *error)
+{
+    static const char *const known[] = {"cosine", "dot", "euclidean", "manhattan"};
+    const char *default_name, *similarity;
+    sembed_status status =
+        json_get_string_or(file, file->root, "default_prompt_name", NULL, &default_name, error);
+    if (status == SEMBED_OK)
+        status = json_get_string_or(file, file->root, "similarity_fn_name", "cosine", &similarity,
+                                    error);
+    if (status == SEMBED_OK)
+        status =
+            json_get_size_or(file, file->root, "truncate_dim", 0, &prompts->truncate_dim, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (default_name)
+        prompts->default_text = prompts_find(prompts, default_name);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(known[i], similarity) == 0)
+            return copy_string(similarity, &prompts->similarity, error);
+    }
+    return error_set(error, SEMBED_UNSUPPORTED,
+                     "%s: key 'similarity_fn_name': expected cosine, dot, euclidean or manhattan, "
+                     "found '%s'",
+                     file->path, similarity);
+}
+
+sembed_status prompts_read(const char *folder, struct prompts *prompts, sembed_error *error)
+{
+    *prompts = (struct prompts){0};
+    struct json_file file = {0};
+    char *path = path_join(folder, "config_sentence_transformers.json");
+    if (!path)
+        return error_no_memory(error, "a path");
+    sembed_status status = file_exists(path) ? json_file_open(path, &file, error) : SEMBED_OK;
+    memory_free(path);
+    if (status != SEMBED_OK)
+        return status;
+    if (!file.root)
+        return copy_string("cosine", &prompts->similarity, error);
+    status = read_prompts(&file, prompts, error);
+    if (status == SEMBED_OK)
+        status = read_defaults(&file, prompts, error);
+    json_file_close(&file);
+    if (status != SEMBED_OK)
+        prompts_free(prompts);
+    return status;
+}
+
+void prompts_free(struct prompts *prompts)
+{
+    for (size_t i = 0; i < prompts->count; i++) {
+        memory_free(prompts->items[i].name);
+        memory_free(prompts->items[i].text);
+    }
+    memory_free(prompts->items);
+    memory_free(prompts->similarity);
+    *prompts = (struct prompts){0};
+}
+
+const char *prompts_find(const struct prompts *prompts, const char *name)
+{
+    for (size_t i = 0; i < prompts->count; i++) {
+        if (strcmp(prompts->items[i].name, name) == 0)
+            return prompts->items[i].text;
+    }
+    return NULL;
+}

@@ -1,0 +1,389 @@
+/*
+ * The registry of sembed.h: names → models.
+ *
+ * Two kinds of names: those given by sembed_registry_load, and folders found on the model path. A
+ * look-up that was answered once is answered from memory until the path changes, since hosts ask for
+ * every row; only the first one touches the file system.
+ */
+#include "core/base/file.h"
+#include "core/base/memory.h"
+#include "core/model/model.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct sembed_model *model;
+    char *name;
+    bool given;    /* by sembed_registry_load; wins over the path */
+    bool findable; /* false: its name was taken over, or the path has changed */
+};
+
+struct sembed_registry {
+    pthread_mutex_t lock;
+    char *path;
+    struct entry *entries;
+    size_t count, capacity;
+    const struct sembed_model *only_model; /* what a NULL name means; NULL: not known yet */
+};
+
+sembed_status sembed_registry_create(const char *model_path, sembed_registry **registry,
+                                     sembed_error *error)
+{
+    *registry = NULL;
+    struct sembed_registry *created = memory_calloc(1, sizeof *created);
+    if (created)
+        created->path = memory_copy_string(model_path ? model_path : "");
+    if (!created || !created->path) {
+        memory_free(created);
+        return error_no_memory(error, "the registry");
+    }
+    pthread_mutex_init(&created->lock, NULL);
+    *registry = created;
+    return SEMBED_OK;
+}
+
+void sembed_registry_destroy(sembed_registry *registry)
+{
+    if (!registry)
+        return;
+    for (size_t i = 0; i < registry->count; i++) {
+        model_free(registry->entries[i].model);
+        memory_free(registry->entries[i].name);
+    }
+    pthread_mutex_destroy(&registry->lock);
+    memory_free(registry->entries);
+    memory_free(registry->path);
+    memory_free(registry);
+}
+
+sembed_status sembed_registry_set_path(sembed_registry *registry, const char *model_path,
+                                       sembed_error *error)
+{
+    char *path = memory_copy_string(model_path ? model_path : "");
+    if (!path)
+        return error_no_memory(error, "the model path");
+    pthread_mutex_lock(&registry->lock);
+    if (strcmp(path, registry->path) != 0) {
+        for (size_t i = 0; i < registry->count; i++)
+            registry->entries[i].findable &= registry->entries[i].given;
+        registry->only_model = NULL;
+        char *old = registry->path;
+        registry->path = path;
+        path = old;
+    }
+    pthread_mutex_unlock(&registry->lock);
+    memory_free(path);
+    return SEMBED_OK;
+}
+
+/* ------------------------------------------------------------------------- folders on the path */
+
+/* Names are folders' names, never paths: "..", "a/b" and hidden folders are refused. */
+static sembed_status check_name(const char *name, sembed_error *error)
+{
+    if (name[0] == '\0' || name[0] == '.' || strchr(name, '/'))
+        return error_set(error, SEMBED_INVALID_ARGUMENT,
+                         "model name '%s': expected the name of a folder on the model path, "
+                         "without a slash or a leading dot",
+                         name);
+    return SEMBED_OK;
+}
+
+static bool holds_file(const char *folder, const char *name)
+{
+    char *path = path_join(folder, name);
+    bool found = path && file_exists(path);
+    memory_free(path);
+    return found;
+}
+
+static bool is_model_folder(const char *folder)
+{
+    return folder_exists(folder) &&
+           (holds_file(folder, "modules.json") || holds_file(folder, "config.json"));
+}
+
+/* Copies the next folder of a path a:b:c into memory of the caller; NULL at the end or where there is
+ * no memory, told apart by *failed. */
+static char *next_folder(const char **rest, bool *failed)
+{
+    *rest += strspn(*rest, ":");
+    size_t length = strcspn(*rest, ":");
+    if (length == 0)
+        return NULL;
+    char *folder = memory_alloc(length + 1);
+    if (!folder) {
+        *failed = true;
+        return NULL;
+    }
+    memcpy(folder, *rest, length);
+    folder[length] = '\0';
+    *rest += length;
+    return folder;
+}
+
+/* The first folder of that name on the path, the caller's to free; NULL: none. */
+static sembed_status find_on_path(const char *path, const char *name, char **found,
+                                  sembed_error *error)
+{
+    bool failed = false;
+    char *parent;
+    *found = NULL;
+    while (!*found && (parent = next_folder(&path, &failed)) != NULL) {
+        char *folder = path_join(parent, name);
+        memory_free(parent);
+        if (!folder)
+            return error_no_memory(error, "a path");
+        if (is_model_folder(folder))
+            *found = folder;
+        else
+            memory_free(folder);
+    }
+    return failed ? error_no_memory(error, "a path") : SEMBED_OK;
+}
+
+static sembed_status listing_add(sembed_listing *listing, size_t *capacity, const char *name,
+                                 const char *folder, const sembed_model *model, sembed_error *error)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        if (strcmp(listing->entries[i].name, name) == 0)
+            return SEMBED_OK; /* an earlier folder of the path hides it */
+    }
+    sembed_listing_entry added = {memory_copy_string(name), memory_copy_string(folder), model};
+    if (!added.name || !added.folder ||
+        !memory_grow((void **)&listing->entries, capacity, listing->count + 1, sizeof added)) {
+        memory_free((char *)added.name);
+        memory_free((char *)added.folder);
+        return error_no_memory(error, "the list of models");
+    }
+    listing->entries[listing->count++] = added;
+    return SEMBED_OK;
+}
+
+static const sembed_model *loaded_from(const struct sembed_registry *registry, const char *name)
+{
+    for (size_t i = 0; i < registry->count; i++) {
+        const struct entry *entry = &registry->entries[i];
+        if (entry->findable && strcmp(entry->name, name) == 0)
+            return entry->model;
+    }
+    return NULL;
+}
+
+static sembed_status list_folder(const struct sembed_registry *registry, const char *parent,
+                                 sembed_listing *listing, size_t *capacity, sembed_error *error)
+{
+    DIR *directory = opendir(parent);
+    if (!directory)
+        return SEMBED_OK; /* a folder that is not there holds no models */
+    sembed_status status = SEMBED_OK;
+    const struct dirent *item;
+    while (status == SEMBED_OK && (item = readdir(directory)) != NULL) {
+        if (item->d_name[0] == '.')
+            continue;
+        char *folder = path_join(parent, item->d_name);
+        if (!folder)
+            status = error_no_memory(error, "a path");
+        else if (is_model_folder(folder))
+            status = listing_add(listing, capacity, item->d_name, folder,
+                                 loaded_from(registry, item->d_name), error);
+        memory_free(folder);
+    }
+    closedir(directory);
+    return status;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const sembed_listing_entry *first = a, *second = b;
+    return strcmp(first->name, second->name);
+}
+
+static sembed_status list_models(const struct sembed_registry *registry, sembed_listing *listing,
+                                 sembed_error *error)
+{
+    *listing = (sembed_listing){0};
+    size_t capacity = 0;
+    sembed_status status = SEMBED_OK;
+    for (size_t i = 0; status == SEMBED_OK && i < registry->count; i++) {
+        const struct entry *entry = &registry->entries[i];
+        if (entry->findable)
+            status = listing_add(listing, &capacity, entry->name, entry->model->folder,
+                                 entry->model, error);
+    }
+    const char *rest = registry->path;
+    bool failed = false;
+    char *parent;
+    while (status == SEMBED_OK && (parent = next_folder(&rest, &failed)) != NULL) {
+        status = list_folder(registry, parent, listing, &capacity, error);
+        memory_free(parent);
+    }
+    if (status == SEMBED_OK && failed)
+        status = error_no_memory(error, "a path");
+    if (status != SEMBED_OK)
+        sembed_listing_free(listing);
+    else if (listing->count > 1)
+        qsort(listing->entries, listing->count, sizeof *listing->entries, compare_names);
+    return status;
+}
+
+sembed_status sembed_registry_list(sembed_registry *registry, sembed_listing *listing,
+                                   sembed_error *error)
+{
+    pthread_mutex_lock(&registry->lock);
+    sembed_status status = list_models(registry, listing, error);
+    pthread_mutex_unlock(&registry->lock);
+    return status;
+}
+
+void sembed_listing_free(sembed_listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        memory_free((char *)listing->entries[i].name);
+        memory_free((char *)listing->entries[i].folder);
+    }
+    memory_free(listing->entries);
+    *listing = (sembed_listing){0};
+}
+
+/* ------------------------------------------------------------------------------------- loading */
+
+/* Loads a folder and remembers it under the name, which it takes over from whoever had it. A model
+ * that loses its name stays: a statement may be using it. */
+static sembed_status load_entry(struct sembed_registry *registry, const char *name,
+                                const char *folder, bool given, const sembed_poll *poll,
+                                const struct sembed_model **model, sembed_error *error)
+{
+    char *kept_name = memory_copy_string(name);
+    if (!kept_name || !memory_grow((void **)&registry->entries, &registry->capacity,
+                                   registry->count + 1, sizeof *registry->entries)) {
+        memory_free(kept_name);
+        return error_no_memory(error, "the registry");
+    }
+    struct sembed_model *loaded;
+    sembed_status status = model_load(name, folder, poll, &loaded, error);
+    if (status != SEMBED_OK) {
+        memory_free(kept_name);
+        return status;
+    }
+    for (size_t i = 0; i < registry->count; i++) {
+        if (strcmp(registry->entries[i].name, name) == 0)
+            registry->entries[i].findable = false;
+    }
+    registry->entries[registry->count++] =
+        (struct entry){.model = loaded, .name = kept_name, .given = given, .findable = true};
+    registry->only_model = NULL;
+    *model = loaded;
+    return SEMBED_OK;
+}
+
+sembed_status sembed_registry_load(sembed_registry *registry, const char *name, const char *folder,
+                                   const sembed_poll *poll, sembed_error *error)
+{
+    sembed_status status = check_name(name, error);
+    if (status != SEMBED_OK)
+        return status;
+    const struct sembed_model *model;
+    pthread_mutex_lock(&registry->lock);
+    status = load_entry(registry, name, folder, true, poll, &model, error);
+    pthread_mutex_unlock(&registry->lock);
+    return status;
+}
+
+/* Writes "a, b, c" of a listing into a buffer, as far as it fits. */
+static const char *join_names(const sembed_listing *listing, char *buffer, size_t size)
+{
+    size_t used = 0;
+    buffer[0] = '\0';
+    for (size_t i = 0; i < listing->count && used < size; i++) {
+        int length =
+            snprintf(buffer + used, size - used, "%s%s", i ? ", " : "", listing->entries[i].name);
+        used += length > 0 ? (size_t)length : 0;
+    }
+    return buffer;
+}
+
+/* SEMBED_NOT_FOUND for a name, or for the default where name is NULL, with the names there are. */
+static sembed_status not_found(const struct sembed_registry *registry, const char *name,
+                               const sembed_listing *listing, sembed_error *error)
+{
+    char names[256];
+    join_names(listing, names, sizeof names);
+    const char *path = registry->path[0] ? registry->path : "(empty)";
+    if (!name && listing->count > 1)
+        return error_set(error, SEMBED_NOT_FOUND,
+                         "no default model is set and there are several: %s", names);
+    if (!name)
+        return error_set(error, SEMBED_NOT_FOUND, "no model is found; the model path is %s", path);
+    if (listing->count == 0)
+        return error_set(error, SEMBED_NOT_FOUND,
+                         "model '%s' is not found, nor any other; the model path is %s", name,
+                         path);
+    return error_set(error, SEMBED_NOT_FOUND, "model '%s' is not found; there are: %s", name,
+                     names);
+}
+
+static sembed_status acquire_named(struct sembed_registry *registry, const char *name,
+                                   const sembed_poll *poll, const sembed_model **model,
+                                   sembed_error *error)
+{
+    *model = loaded_from(registry, name);
+    if (*model)
+        return SEMBED_OK;
+    char *folder;
+    sembed_status status = find_on_path(registry->path, name, &folder, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (folder) {
+        status = load_entry(registry, name, folder, false, poll, model, error);
+        memory_free(folder);
+        return status;
+    }
+    sembed_listing listing;
+    status = list_models(registry, &listing, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = not_found(registry, name, &listing, error);
+    sembed_listing_free(&listing);
+    return status;
+}
+
+static sembed_status acquire_only(struct sembed_registry *registry, const sembed_poll *poll,
+                                  const sembed_model **model, sembed_error *error)
+{
+    *model = registry->only_model;
+    if (*model)
+        return SEMBED_OK;
+    sembed_listing listing;
+    sembed_status status = list_models(registry, &listing, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (listing.count == 1)
+        status = acquire_named(registry, listing.entries[0].name, poll, model, error);
+    else
+        status = not_found(registry, NULL, &listing, error);
+    registry->only_model = *model;
+    sembed_listing_free(&listing);
+    return status;
+}
+
+sembed_status sembed_registry_acquire(sembed_registry *registry, const char *name,
+                                      const sembed_poll *poll, const sembed_model **model,
+                                      sembed_error *error)
+{
+    *model = NULL;
+    if (name) {
+        sembed_status status = check_name(name, error);
+        if (status != SEMBED_OK)
+            return status;
+    }
+    pthread_mutex_lock(&registry->lock);
+    sembed_status status = name ? acquire_named(registry, name, poll, model, error)
+                                : acquire_only(registry, poll, model, error);
+    pthread_mutex_unlock(&registry->lock);
+    return status;
+}

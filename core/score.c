@@ -1,0 +1,77 @@
+/*
+ * Pairs → scores, by a cross-encoder: both texts are read as one, and the head looks at the first
+ * token's hidden state.
+ *
+ *     <s> query </s></s> document </s> ─encoder─▶ hidden of <s> ─dense, activation─▶ ─output─▶ logit
+ *
+ * Source: sentence_transformers' CrossEncoder; the heads are those of transformers'
+ * *ForSequenceClassification.
+ */
+#include "core/context.h"
+
+#include <string.h>
+
+/* The batch's logits, one each, → scores[texts]. */
+static sembed_status score_batch(const struct sembed_model *model, struct sembed_context *context,
+                                 const sembed_poll *poll, float *scores, sembed_error *error)
+{
+    const struct batch *batch = &context->batch;
+    size_t hidden_size = model->architecture.encoder.hidden_size;
+    const float *hidden;
+    sembed_status status = batch_run(model, context, 0, poll, &hidden, error);
+    if (status == SEMBED_OK)
+        status = context_reserve_rows(context, 0, batch->texts, hidden_size, error);
+    if (status == SEMBED_OK)
+        status = context_reserve_rows(context, 1, batch->texts, hidden_size, error);
+    if (status != SEMBED_OK)
+        return status;
+    for (size_t i = 0; i < batch->texts; i++)
+        memcpy(context->rows[0] + i * hidden_size, hidden + batch->starts[i] * hidden_size,
+               hidden_size * sizeof(float));
+    status = linear_run(model->head_dense, context->session, context->rows[0], batch->texts,
+                        context->rows[1], error);
+    if (status == SEMBED_OK)
+        status = linear_run(model->head_output, context->session, context->rows[1], batch->texts,
+                            scores, error);
+    batch_clear(&context->batch);
+    return status;
+}
+
+static sembed_status check_scorer(const struct sembed_model *model, sembed_error *error)
+{
+    if (!model_is_cross_encoder(model))
+        return error_set(error, SEMBED_INVALID_ARGUMENT,
+                         "model '%s' gives embeddings: scoring pairs takes a cross-encoder",
+                         model->name);
+    if (model->architecture.labels != 1)
+        return error_set(error, SEMBED_INVALID_ARGUMENT,
+                         "model '%s' gives %zu labels: a score takes a cross-encoder with one",
+                         model->name, model->architecture.labels);
+    return SEMBED_OK;
+}
+
+sembed_status sembed_score(const sembed_model *model, sembed_context *context, sembed_text query,
+                           const sembed_text *documents, size_t count, int raw,
+                           const sembed_poll *poll, float *scores, sembed_error *error)
+{
+    float *next_score = scores;
+    batch_clear(&context->batch);
+    sembed_status status = check_scorer(model, error);
+    for (size_t i = 0; status == SEMBED_OK && i < count; i++) {
+        status =
+            tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch, query, documents[i],
+                                  model->max_tokens, false, poll, &context->encoding, error);
+        if (status == SEMBED_OK && batch_is_full_for(&context->batch, context->encoding.count)) {
+            size_t texts = context->batch.texts;
+            status = score_batch(model, context, poll, next_score, error);
+            next_score += texts;
+        }
+        if (status == SEMBED_OK)
+            status = batch_add(&context->batch, &context->encoding, error);
+    }
+    if (status == SEMBED_OK && context->batch.texts > 0)
+        status = score_batch(model, context, poll, next_score, error);
+    if (status == SEMBED_OK && !raw)
+        activate(model->score_activation, scores, count);
+    return status;
+}
