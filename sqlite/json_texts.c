@@ -1,0 +1,101 @@
+#include "sqlite/extension.h"
+
+#include "core/base/json.h"
+#include "core/text/unicode.h"
+
+#include <string.h>
+
+/* How long the text is once each fault of its UTF-8 has become U+FFFD; written to out where that is
+ * not NULL. */
+static size_t repair(sembed_text text, char *out)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < text.length;) {
+        size_t valid = unicode_valid_prefix(text.data + i, text.length - i);
+        if (out)
+            memcpy(out + length, text.data + i, valid);
+        length += valid;
+        i += valid;
+        if (i == text.length)
+            break;
+        char replacement[UNICODE_LONGEST];
+        size_t size = unicode_encode(UNICODE_REPLACEMENT, replacement);
+        if (out)
+            memcpy(out + length, replacement, size);
+        length += size;
+        i += unicode_fault_length(text.data + i, text.length - i);
+    }
+    return length;
+}
+
+/* jansson refuses invalid UTF-8, but one bad text in a table must not refuse the others. */
+static sembed_status parse(sembed_text json, struct argument argument, json_t **root,
+                           sembed_error *error)
+{
+    char *repaired = NULL;
+    if (unicode_valid_prefix(json.data, json.length) < json.length) {
+        repaired = sqlite3_malloc64(repair(json, NULL));
+        if (!repaired)
+            return error_no_memory(error, "a JSON array");
+        json = (sembed_text){repaired, repair(json, repaired)};
+    }
+    json_error_t fault;
+    *root = json_loadb(json.data, json.length, JSON_ALLOW_NUL | JSON_DECODE_ANY, &fault);
+    sqlite3_free(repaired);
+    if (*root)
+        return SEMBED_OK;
+    if (json_error_code(&fault) == json_error_out_of_memory)
+        return error_no_memory(error, "a JSON array");
+    return error_set(error, SEMBED_INVALID_ARGUMENT,
+                     "%s: argument %d (%s): malformed JSON at byte %d: %s", argument.function,
+                     argument.position, argument.meaning, fault.position, fault.text);
+}
+
+static sembed_status check(const json_t *root, struct argument argument, sembed_error *error)
+{
+    if (!json_is_array(root))
+        return error_set(error, SEMBED_INVALID_ARGUMENT,
+                         "%s: argument %d (%s): expected a JSON array of strings, found %s",
+                         argument.function, argument.position, argument.meaning,
+                         json_type_word(root));
+    for (size_t i = 0; i < json_array_size(root); i++) {
+        const json_t *element = json_array_get(root, i);
+        if (!json_is_string(element) && !json_is_null(element))
+            return error_set(error, SEMBED_INVALID_ARGUMENT,
+                             "%s: argument %d (%s): expected a string or null at index %zu, found "
+                             "%s",
+                             argument.function, argument.position, argument.meaning, i,
+                             json_type_word(element));
+    }
+    return SEMBED_OK;
+}
+
+sembed_status json_texts_read(sembed_text json, struct argument argument, struct json_texts *texts,
+                              sembed_error *error)
+{
+    json_t *root = NULL;
+    sembed_status status = parse(json, argument, &root, error);
+    if (!status)
+        status = check(root, argument, error);
+    if (status) {
+        json_decref(root);
+        return status;
+    }
+    *texts = (struct json_texts){root, json_array_size(root)};
+    return SEMBED_OK;
+}
+
+void json_texts_free(struct json_texts *texts)
+{
+    json_decref(texts->root);
+    *texts = (struct json_texts){0};
+}
+
+bool json_texts_get(const struct json_texts *texts, size_t i, sembed_text *text)
+{
+    const json_t *element = json_array_get(texts->root, i);
+    if (!json_is_string(element))
+        return false;
+    *text = (sembed_text){json_string_value(element), json_string_length(element)};
+    return true;
+}

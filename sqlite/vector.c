@@ -1,0 +1,152 @@
+#include "sqlite/extension.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Vectors are stored as the machine holds them, and sqlite-vec's are little-endian. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "sembed's BLOBs are little-endian floats; this machine would have to swap them"
+#endif
+
+static sembed_status fail_with(struct argument argument, const char *found, sembed_error *error)
+{
+    return error_set(error, SEMBED_INVALID_ARGUMENT,
+                     "%s: argument %d (%s): expected a BLOB of float32 or a JSON array of numbers, "
+                     "found %s",
+                     argument.function, argument.position, argument.meaning, found);
+}
+
+static sembed_status read_blob(sqlite3_value *value, struct argument argument,
+                               struct vector *vector, sembed_error *error)
+{
+    unsigned subtype = sqlite3_value_subtype(value);
+    if (subtype == SUBTYPE_BINARY || subtype == SUBTYPE_INT8)
+        return fail_with(argument, subtype == SUBTYPE_INT8 ? "an int8 vector" : "a binary vector",
+                         error);
+    const void *data = sqlite3_value_blob(value);
+    size_t size = (size_t)sqlite3_value_bytes(value);
+    if (size == 0)
+        return fail_with(argument, "an empty BLOB", error);
+    if (!data)
+        return error_no_memory(error, "a vector");
+    if (size % sizeof(float)) {
+        char found[80];
+        sqlite3_snprintf(sizeof found, found, "%lld bytes, no whole number of floats",
+                         (long long)size);
+        return fail_with(argument, found, error);
+    }
+    *vector = (struct vector){.values = data, .count = size / sizeof(float)};
+    /* A value may be handed out where it lies in a database page, at any address. */
+    if ((uintptr_t)data % _Alignof(float)) {
+        vector->copy = sqlite3_malloc64(size);
+        if (!vector->copy)
+            return error_no_memory(error, "a vector");
+        memcpy(vector->copy, data, size);
+        vector->values = vector->copy;
+    }
+    return SEMBED_OK;
+}
+
+/* What vector_read keeps of constant JSON. */
+struct parsed {
+    size_t count;
+    float values[];
+};
+
+static sembed_status parse_numbers(const json_t *array, struct argument argument,
+                                   struct parsed **result, sembed_error *error)
+{
+    size_t count = json_array_size(array);
+    struct parsed *parsed = sqlite3_malloc64(sizeof *parsed + count * sizeof(float));
+    if (!parsed)
+        return error_no_memory(error, "a vector");
+    parsed->count = count;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *number = json_array_get(array, i);
+        double value = json_number_value(number);
+        /* What rounds to infinity is no float32: an overflow of the text's writer. */
+        if (!json_is_number(number) || isinf((float)value)) {
+            char found[80];
+            sqlite3_snprintf(sizeof found, found, "something else at index %lld", (long long)i);
+            sqlite3_free(parsed);
+            return fail_with(argument, found, error);
+        }
+        parsed->values[i] = (float)value;
+    }
+    *result = parsed;
+    return SEMBED_OK;
+}
+
+static sembed_status parse_json(sqlite3_value *value, struct argument argument,
+                                struct parsed **parsed, sembed_error *error)
+{
+    sembed_text text = {0};
+    sembed_status status = value_text(value, argument, &text, error);
+    if (status)
+        return status;
+    json_error_t fault;
+    json_t *array = json_loadb(text.data, text.length, 0, &fault);
+    if (!array || !json_is_array(array) || json_array_size(array) == 0)
+        status = fail_with(argument,
+                           !array                  ? "TEXT that is not JSON"
+                           : !json_is_array(array) ? "another kind of JSON"
+                                                   : "an empty array",
+                           error);
+    else
+        status = parse_numbers(array, argument, parsed, error);
+    json_decref(array);
+    return status;
+}
+
+/* Copies, because SQLite is free to drop what it keeps as soon as it is given. */
+static sembed_status read_json(sqlite3_context *context, sqlite3_value *value,
+                               struct argument argument, struct vector *vector, sembed_error *error)
+{
+    const int position = argument.position - 1;
+    const struct parsed *kept = sqlite3_get_auxdata(context, position);
+    if (kept) {
+        *vector = (struct vector){.values = kept->values, .count = kept->count};
+        return SEMBED_OK;
+    }
+    struct parsed *parsed = NULL;
+    sembed_status status = parse_json(value, argument, &parsed, error);
+    if (status)
+        return status;
+    size_t size = parsed->count * sizeof(float);
+    *vector = (struct vector){.count = parsed->count, .copy = sqlite3_malloc64(size)};
+    if (!vector->copy) {
+        sqlite3_free(parsed);
+        return error_no_memory(error, "a vector");
+    }
+    vector->values = memcpy(vector->copy, parsed->values, size);
+    sqlite3_set_auxdata(context, position, parsed, sqlite3_free);
+    return SEMBED_OK;
+}
+
+sembed_status vector_read(sqlite3_context *context, sqlite3_value *value, struct argument argument,
+                          struct vector *vector, sembed_error *error)
+{
+    switch (sqlite3_value_type(value)) {
+    case SQLITE_BLOB:
+        return read_blob(value, argument, vector, error);
+    case SQLITE_TEXT:
+        return read_json(context, value, argument, vector, error);
+    default:
+        return fail_with(argument, value_type_word(value), error);
+    }
+}
+
+void vector_free(struct vector *vector)
+{
+    sqlite3_free(vector->copy);
+    *vector = (struct vector){0};
+}
+
+void vector_result(sqlite3_context *context, const float *values, size_t count)
+{
+    sqlite3_result_blob64(context, values, count * sizeof(float), SQLITE_TRANSIENT);
+    sqlite3_result_subtype(context, SUBTYPE_FLOAT32);
+}
