@@ -1,0 +1,77 @@
+/*
+ * Calling the core.
+ *
+ * What may stop a call. PostgreSQL sets InterruptPending for many reasons: the user cancels, a
+ * timeout is over, the server shuts down, but also a configuration was reloaded, another backend
+ * asks for a catch-up, a parallel worker has sent a message. Only CHECK_FOR_INTERRUPTS knows what to
+ * do with each, and it may longjmp, so the core's poll cannot run it. Instead the poll stops the
+ * core at whatever is pending, CHECK_FOR_INTERRUPTS runs, and if it returns, the call is made once
+ * more. A second harmless interrupt waits until that one is through: stopped by a cancel or a
+ * termination alone, it cannot be kept from ending by a steady stream of the others.
+ */
+#include "host.h"
+
+#include "miscadmin.h"
+
+static int stop_wanted(void *state)
+{
+    const bool *cancel_only = state;
+
+    if (!InterruptPending || !INTERRUPTS_CAN_BE_PROCESSED())
+        return 0;
+    return !*cancel_only || QueryCancelPending || ProcDiePending;
+}
+
+void call_begin(struct call *call)
+{
+    memset(call, 0, sizeof(*call));
+    call->poll.check = stop_wanted;
+    call->poll.state = &call->cancel_only;
+}
+
+bool call_again(struct call *call, sembed_status status)
+{
+    if (status != SEMBED_CANCELED)
+        return false;
+    CHECK_FOR_INTERRUPTS();
+    call->cancel_only = true;
+    return true;
+}
+
+static int sqlstate_of(sembed_status status)
+{
+    switch (status) {
+    case SEMBED_OK:
+        return ERRCODE_SUCCESSFUL_COMPLETION;
+    case SEMBED_NO_MEMORY:
+        return ERRCODE_OUT_OF_MEMORY;
+    case SEMBED_INVALID_ARGUMENT:
+        return ERRCODE_INVALID_PARAMETER_VALUE;
+    case SEMBED_NOT_FOUND:
+        return ERRCODE_UNDEFINED_OBJECT;
+    case SEMBED_IO:
+        return ERRCODE_IO_ERROR;
+    case SEMBED_MALFORMED:
+        return ERRCODE_DATA_CORRUPTED;
+    case SEMBED_UNSUPPORTED:
+        return ERRCODE_FEATURE_NOT_SUPPORTED;
+    case SEMBED_LIMIT:
+        return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+    case SEMBED_TRUNCATED:
+        return ERRCODE_STRING_DATA_RIGHT_TRUNCATION;
+    case SEMBED_CANCELED:
+        return ERRCODE_QUERY_CANCELED;
+    case SEMBED_ENGINE:
+        return ERRCODE_INTERNAL_ERROR;
+    }
+    return ERRCODE_INTERNAL_ERROR;
+}
+
+void call_check(const struct call *call, sembed_status status, const char *hint)
+{
+    if (status == SEMBED_OK)
+        return;
+    ereport(ERROR,
+            (errcode(sqlstate_of(status)), errmsg("%s", convert_message(call->error.message)),
+             hint ? errhint("%s", hint) : 0));
+}

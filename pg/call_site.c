@@ -1,0 +1,110 @@
+/*
+ * What a place in a query remembers between its calls.
+ *
+ *     SELECT … ORDER BY cos_sim(embed(body), embed('treatments for insomnia'))
+ *
+ * embed(text) reads a setting, so it is STABLE, and the executor calls a STABLE function for every
+ * row even where its arguments are constants. Each of the two calls above is a place of its own
+ * (an FmgrInfo); the second finds the text of its last call again and embeds once, not once per
+ * row. The same serves the outer side of a nested loop. The price for the other place is a
+ * comparison and a copy of some hundred bytes beside a millisecond of work.
+ */
+#include "host.h"
+
+/* Longer texts are not remembered: they are documents, not queries. */
+#define REMEMBERED_LENGTH 8192
+
+struct call_site {
+    MemoryContext memory; /* lives as long as the call site */
+
+    const sembed_model *model; /* NULL: not looked up yet */
+    uint64 generation;         /* of the settings at that time */
+    text *name;                /* as the caller gave it; NULL: the session's default */
+
+    const sembed_model *last_model; /* of last_vector */
+    text *last_text;                /* room for REMEMBERED_LENGTH bytes; NULL: none yet */
+    ArrayType *last_vector;         /* NULL: none */
+};
+
+struct call_site *call_site_of(FunctionCallInfo fcinfo)
+{
+    struct call_site *site = fcinfo->flinfo->fn_extra;
+
+    if (!site) {
+        site = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(*site));
+        site->memory = fcinfo->flinfo->fn_mcxt;
+        fcinfo->flinfo->fn_extra = site;
+    }
+    return site;
+}
+
+static bool same_text(const text *a, const text *b)
+{
+    if (!a || !b)
+        return a == b;
+    return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+           memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+static text *copy_text(MemoryContext memory, const text *value)
+{
+    text *copy = MemoryContextAlloc(memory, VARSIZE_ANY(value));
+
+    memcpy(copy, value, VARSIZE_ANY(value));
+    return copy;
+}
+
+const sembed_model *call_site_model(struct call_site *site, const text *name)
+{
+    if (site->model && site->generation == settings_generation() && same_text(site->name, name))
+        return site->model;
+
+    site->model = NULL;
+    if (site->name)
+        pfree(site->name);
+    site->name = NULL;
+
+    if (name)
+        site->name = copy_text(site->memory, name);
+    site->generation = settings_generation();
+    site->model = models_acquire(name);
+    return site->model;
+}
+
+static ArrayType *copy_vector(MemoryContext memory, const ArrayType *vector)
+{
+    ArrayType *copy = MemoryContextAlloc(memory, VARSIZE(vector));
+
+    memcpy(copy, vector, VARSIZE(vector));
+    return copy;
+}
+
+static void remember(struct call_site *site, const sembed_model *model, const text *value,
+                     const ArrayType *vector)
+{
+    if (VARSIZE_ANY(value) > REMEMBERED_LENGTH)
+        return;
+    if (!site->last_text)
+        site->last_text = MemoryContextAlloc(site->memory, REMEMBERED_LENGTH);
+    if (site->last_vector)
+        pfree(site->last_vector);
+    site->last_vector = NULL;
+    site->last_vector = copy_vector(site->memory, vector);
+    memcpy(site->last_text, value, VARSIZE_ANY(value));
+    site->last_model = model;
+}
+
+ArrayType *call_site_embed(struct call_site *site, const sembed_model *model, const text *value)
+{
+    ArrayType *vector;
+    sembed_text converted;
+
+    if (site->last_vector && site->last_model == model && same_text(site->last_text, value))
+        return copy_vector(CurrentMemoryContext, site->last_vector);
+
+    vector = vector_create(models_dimensions(model));
+    converted = convert_text(value);
+    models_embed(model, &converted, 1, vector_elements(vector));
+    remember(site, model, value, vector);
+    return vector;
+}

@@ -1,0 +1,129 @@
+/*
+ * embed(text[]), embed(model, text[]): a row for each element, in order.
+ *
+ * The texts are embedded a slice at a time, when the first row of a slice is asked for. So memory is
+ * bounded by the slice whatever the array's length, the statement can be canceled between slices
+ * and, by the core's poll, within one, and SELECT embed(array) … LIMIT 10 stops early. That a
+ * vector does not depend on what else is in its batch is what makes the slices invisible.
+ */
+#include "host.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* A slice ends at either. Short texts fill the matrices well from some 64 texts on; a slice of long
+ * ones should not be much more work than that. */
+#define SLICE_TEXTS 256
+#define SLICE_BYTES (128 * 1024)
+
+struct embed_array {
+    const sembed_model *model;
+    size_t dimensions;
+
+    Datum *elements; /* of all dimensions, in storage order */
+    bool *nulls;
+    int count;
+    int next; /* the element of the next row */
+
+    int slice_stop;     /* elements before this one are computed */
+    float *vectors;     /* [texts of the slice, dimensions], NULLs left out */
+    size_t next_vector; /* the row of vectors for the next element that is not NULL */
+
+    MemoryContext slice_memory; /* detoasted and converted texts */
+};
+
+/* Run in the call's lasting memory context. */
+static struct embed_array *begin(const sembed_model *model, ArrayType *array)
+{
+    struct embed_array *state = palloc0(sizeof(*state));
+
+    state->model = model;
+    state->dimensions = models_dimensions(model);
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &state->elements, &state->nulls,
+                      &state->count);
+    state->vectors = palloc(
+        mul_size(Min(state->count, SLICE_TEXTS), mul_size(state->dimensions, sizeof(float))));
+    state->slice_memory = AllocSetContextCreate(CurrentMemoryContext, "sembed slice of texts",
+                                                ALLOCSET_DEFAULT_SIZES);
+    return state;
+}
+
+static void compute_slice(struct embed_array *state)
+{
+    MemoryContext caller = MemoryContextSwitchTo(state->slice_memory);
+    sembed_text texts[SLICE_TEXTS];
+    size_t count = 0, bytes = 0;
+    int at = state->next;
+
+    for (; at < state->count && count < SLICE_TEXTS && bytes < SLICE_BYTES; at++) {
+        if (state->nulls[at])
+            continue;
+        texts[count] = convert_text(DatumGetTextPP(state->elements[at]));
+        bytes += texts[count].length;
+        count++;
+    }
+    models_embed(state->model, texts, count, state->vectors);
+    state->slice_stop = at;
+    state->next_vector = 0;
+
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(state->slice_memory);
+}
+
+static ArrayType *next_vector(struct embed_array *state)
+{
+    ArrayType *vector = vector_create(state->dimensions);
+
+    memcpy(vector_elements(vector), state->vectors + state->next_vector * state->dimensions,
+           state->dimensions * sizeof(float));
+    state->next_vector++;
+    return vector;
+}
+
+/* The next row. name: of the model; NULL: the session's default. texts: the array's argument. */
+static Datum next_row(FunctionCallInfo fcinfo, const text *name, int texts)
+{
+    FuncCallContext *call;
+    struct embed_array *state;
+
+    if (SRF_IS_FIRSTCALL()) {
+        MemoryContext caller;
+
+        call = SRF_FIRSTCALL_INIT();
+        caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+        call->user_fctx = begin(models_acquire(name), PG_GETARG_ARRAYTYPE_P(texts));
+        MemoryContextSwitchTo(caller);
+    }
+    call = SRF_PERCALL_SETUP();
+    state = call->user_fctx;
+
+    if (state->next == state->count)
+        SRF_RETURN_DONE(call);
+    if (state->nulls[state->next]) {
+        state->next++;
+        SRF_RETURN_NEXT_NULL(call);
+    }
+    if (state->next >= state->slice_stop) {
+        CHECK_FOR_INTERRUPTS();
+        compute_slice(state);
+    }
+    state->next++;
+    SRF_RETURN_NEXT(call, PointerGetDatum(next_vector(state)));
+}
+
+PG_FUNCTION_INFO_V1(sembed_sql_embed_array_default);
+PG_FUNCTION_INFO_V1(sembed_sql_embed_array);
+
+/* embed(text[]) → SETOF real[] */
+Datum sembed_sql_embed_array_default(PG_FUNCTION_ARGS)
+{
+    return next_row(fcinfo, NULL, 0);
+}
+
+/* embed(model, text[]) → SETOF real[] */
+Datum sembed_sql_embed_array(PG_FUNCTION_ARGS)
+{
+    return next_row(fcinfo, PG_GETARG_TEXT_PP(0), 1);
+}

@@ -1,0 +1,112 @@
+/*
+ * The models of this backend: loaded when first asked for, kept until the backend ends. The core
+ * allocates outside PostgreSQL's memory contexts, so an error takes nothing away.
+ */
+#include "host.h"
+
+#include "access/xact.h"
+#include "utils/builtins.h"
+
+static sembed_registry *registry;
+static uint64 registry_generation; /* of the settings that the registry was told */
+static sembed_context *context;
+static bool context_used; /* since the last trim */
+
+sembed_registry *models_registry(void)
+{
+    struct call call;
+    sembed_status status = SEMBED_OK;
+    uint64 generation = settings_generation();
+
+    call_begin(&call);
+    if (!registry)
+        status = sembed_registry_create(settings_model_path(), &registry, &call.error);
+    else if (registry_generation != generation)
+        status = sembed_registry_set_path(registry, settings_model_path(), &call.error);
+    call_check(&call, status, NULL);
+    registry_generation = generation;
+    return registry;
+}
+
+const sembed_model *models_acquire(const text *name)
+{
+    sembed_registry *models = models_registry();
+    const char *wanted = name ? text_to_cstring(name) : settings_model();
+    const char *converted = wanted ? convert_string(wanted) : NULL;
+    const sembed_model *model = NULL;
+    struct call call;
+    sembed_status status;
+
+    call_begin(&call);
+    do
+        status = sembed_registry_acquire(models, converted, &call.poll, &model, &call.error);
+    while (call_again(&call, status));
+    if (status == SEMBED_NOT_FOUND)
+        call_check(&call, status,
+                   psprintf("A model is a folder that the server can read, inside a folder of "
+                            "\"sembed.model_path\", now \"%s\".",
+                            settings_model_path()));
+    call_check(&call, status, NULL);
+    return model;
+}
+
+size_t models_dimensions(const sembed_model *model)
+{
+    size_t dimensions = 0;
+    struct call call;
+
+    call_begin(&call);
+    call_check(&call, sembed_dimensions(model, NULL, &dimensions, &call.error), NULL);
+    return dimensions;
+}
+
+/* Between transactions a backend may lie idle for hours; scratch memory of a large batch must not. */
+static void trim_at_end_of_transaction(XactEvent event, void *argument)
+{
+    switch (event) {
+    case XACT_EVENT_COMMIT:
+    case XACT_EVENT_ABORT:
+    case XACT_EVENT_PREPARE:
+    case XACT_EVENT_PARALLEL_COMMIT:
+    case XACT_EVENT_PARALLEL_ABORT:
+        if (context_used)
+            sembed_context_trim(context);
+        context_used = false;
+        break;
+    default:
+        break;
+    }
+}
+
+static sembed_context *scratch(void)
+{
+    if (!context) {
+        struct call call;
+
+        call_begin(&call);
+        call_check(&call, sembed_context_create(&context, &call.error), NULL);
+        RegisterXactCallback(trim_at_end_of_transaction, NULL);
+    }
+    context_used = true;
+    return context;
+}
+
+void models_embed(const sembed_model *model, const sembed_text *texts, size_t count, float *vectors)
+{
+    sembed_context *memory = scratch();
+    struct call call;
+    sembed_status status;
+
+    call_begin(&call);
+    do
+        status = sembed_embed(model, memory, texts, count, NULL, &call.poll, vectors, &call.error);
+    while (call_again(&call, status));
+    call_check(&call, status, NULL);
+
+    if (message_level_is_interesting(DEBUG1)) {
+        sembed_model_info info;
+
+        sembed_model_describe(model, &info);
+        ereport(DEBUG1, (errmsg_internal("model \"%s\" has embedded %zu texts", info.name, count)));
+    }
+}

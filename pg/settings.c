@@ -1,0 +1,92 @@
+/*
+ * The settings.
+ *
+ * A value is checked for its form alone when it is set. Whether a model of that name exists is
+ * asked when it is used: settings come in any order, and in server start-up, from the configuration
+ * file and in ALTER DATABASE there may be no folder to look into yet.
+ */
+#include "host.h"
+
+#include "miscadmin.h"
+#include "port.h"
+#include "utils/guc.h"
+
+static char *model;
+static char *model_path;
+static uint64 generation;
+
+const char *settings_model(void)
+{
+    return model && *model ? model : NULL;
+}
+
+const char *settings_model_path(void)
+{
+    return model_path;
+}
+
+uint64 settings_generation(void)
+{
+    return generation;
+}
+
+static void note_change(const char *value, void *extra)
+{
+    generation++;
+}
+
+static bool check_model(char **value, void **extra, GucSource source)
+{
+    if (**value != '.' && !strchr(*value, '/'))
+        return true;
+    GUC_check_errdetail("A model's name is that of a folder on \"sembed.model_path\": no slash, "
+                        "no dot at its beginning.");
+    return false;
+}
+
+/* Absolute folders only: a relative one would be looked for in the data directory. */
+static bool check_model_path(char **value, void **extra, GucSource source)
+{
+    for (const char *folder = *value; *folder;) {
+        size_t length = strcspn(folder, ":");
+
+        if (length > 0 && *folder != '/') {
+            GUC_check_errdetail("\"%.*s\" is not an absolute path.", (int)length, folder);
+            return false;
+        }
+        folder += length + (folder[length] == ':');
+    }
+    return true;
+}
+
+/* $sharedir/sembed, beside text search's $sharedir/tsearch_data. PostgreSQL keeps the pointer. */
+static const char *default_model_path(void)
+{
+    static char path[MAXPGPATH];
+    char share[MAXPGPATH];
+
+    get_share_path(my_exec_path, share);
+    strlcpy(path, share, sizeof(path));
+    strlcat(path, "/sembed", sizeof(path));
+    return path;
+}
+
+void settings_define(void)
+{
+    DefineCustomStringVariable(
+        "sembed.model", "The model that embed uses where the call names none.",
+        "The name of a folder on sembed.model_path. Empty: the only model there is.", &model, "",
+        PGC_USERSET, 0, check_model, note_change, NULL);
+
+    /* Which folders the server may read is the administrator's to say. */
+    DefineCustomStringVariable("sembed.model_path", "The folders in which models are looked for.",
+                               "Absolute paths separated by colons, each holding model folders.",
+                               &model_path, default_model_path(), PGC_SUSET, 0, check_model_path,
+                               note_change, NULL);
+
+#if PG_VERSION_NUM >= 150000
+    MarkGUCPrefixReserved("sembed");
+#else
+    EmitWarningsOnPlaceholders("sembed");
+#endif
+}
