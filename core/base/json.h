@@ -2,9 +2,8 @@
  * JSON files of a model folder, read with jansson, and typed look-ups whose errors name the file,
  * the key, what was expected and what was found.
  *
- * A json_file owns the tree; json_t pointers taken from it are borrowed. NUL characters in strings
- * are allowed by jansson only where asked (JSON_ALLOW_NUL); tokenizer.json needs them in its
- * vocabulary, so lengths come with every string.
+ * A json_file owns the tree; json_t pointers taken from it are borrowed. Strings may hold zero bytes
+ * (a vocabulary's pieces do), so their length is jansson's to say; keys may not.
  */
 #ifndef SEMBED_BASE_JSON_H
 #define SEMBED_BASE_JSON_H

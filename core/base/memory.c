@@ -33,7 +33,10 @@ void *memory_alloc(size_t size)
 
 void *memory_calloc(size_t count, size_t size)
 {
-    return may_allocate() ? calloc(count ? count : 1, size ? size : 1) : NULL;
+    size_t bytes;
+    if (!size_multiply(count, size, &bytes) || !may_allocate())
+        return NULL;
+    return calloc(1, bytes ? bytes : 1);
 }
 
 void *memory_resize(void *pointer, size_t count, size_t size)

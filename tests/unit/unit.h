@@ -1,0 +1,31 @@
+/* cmocka and what it wants included before it; checks that many tests share. */
+#ifndef SEMBED_TESTS_UNIT_H
+#define SEMBED_TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/sembed.h"
+
+/* A call succeeded; otherwise its own sentence is printed. */
+#define assert_ok(status, error)                                                                   \
+    do {                                                                                           \
+        if ((status) != SEMBED_OK)                                                                 \
+            fail_msg("%s: %s", sembed_status_name((error).code), (error).message);                 \
+    } while (0)
+
+/* A call failed with this status, and its sentence holds this text. */
+#define assert_fails(status, expected, error, text)                                                \
+    do {                                                                                           \
+        assert_string_equal(sembed_status_name(status), sembed_status_name(expected));             \
+        assert_int_equal((error).code, expected);                                                  \
+        if (!strstr((error).message, text))                                                        \
+            fail_msg("expected \"%s\" in: %s", text, (error).message);                             \
+    } while (0)
+
+#endif
