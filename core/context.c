@@ -61,7 +61,8 @@ bool batch_is_full_for(const struct batch *batch, size_t tokens)
            (batch->tokens >= BATCH_TOKENS || tokens > BATCH_TOKENS - batch->tokens);
 }
 
-sembed_status batch_add(struct batch *batch, const struct encoding *encoding, sembed_error *error)
+sembed_status batch_add(struct batch *batch, const struct sembed_model *model,
+                        const struct encoding *encoding, sembed_error *error)
 {
     size_t tokens = batch->tokens + encoding->count;
     if (!memory_grow((void **)&batch->ids, &batch->token_capacity, tokens, sizeof *batch->ids) ||
@@ -70,7 +71,10 @@ sembed_status batch_add(struct batch *batch, const struct encoding *encoding, se
                      sizeof *batch->starts))
         return error_no_memory(error, "a batch of tokens");
     memcpy(batch->ids + batch->tokens, encoding->ids, encoding->count * sizeof *batch->ids);
-    memcpy(batch->types + batch->tokens, encoding->types, encoding->count);
+    if (model->architecture.family->reads_token_types)
+        memcpy(batch->types + batch->tokens, encoding->types, encoding->count);
+    else
+        memset(batch->types + batch->tokens, 0, encoding->count);
     batch->starts[batch->texts] = batch->tokens;
     batch->starts[++batch->texts] = tokens;
     batch->tokens = tokens;

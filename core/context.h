@@ -42,9 +42,9 @@ void batch_clear(struct batch *batch);
 /* Whether so many tokens more would make the batch longer than it should be. */
 bool batch_is_full_for(const struct batch *batch, size_t tokens);
 
-/* Adds the encoding as one more text. */
-SEMBED_MUST_CHECK sembed_status batch_add(struct batch *batch, const struct encoding *encoding,
-                                          sembed_error *error);
+/* Adds the encoding as one more text, for that model. */
+SEMBED_MUST_CHECK sembed_status batch_add(struct batch *batch, const struct sembed_model *model,
+                                          const struct encoding *encoding, sembed_error *error);
 
 /* Runs the batch through the model's encoder: *hidden [tokens, hidden size], the session's. */
 SEMBED_MUST_CHECK sembed_status batch_run(const struct sembed_model *model,

@@ -231,7 +231,7 @@ sembed_status sembed_embed(const sembed_model *model, sembed_context *context,
         if (status == SEMBED_OK && batch_is_full_for(&context->batch, context->encoding.count))
             status = flush_batch(&job);
         if (status == SEMBED_OK)
-            status = batch_add(&context->batch, &context->encoding, error);
+            status = batch_add(&context->batch, model, &context->encoding, error);
     }
     if (status == SEMBED_OK && context->batch.texts > 0)
         status = flush_batch(&job);

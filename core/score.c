@@ -67,7 +67,7 @@ sembed_status sembed_score(const sembed_model *model, sembed_context *context, s
             next_score += texts;
         }
         if (status == SEMBED_OK)
-            status = batch_add(&context->batch, &context->encoding, error);
+            status = batch_add(&context->batch, model, &context->encoding, error);
     }
     if (status == SEMBED_OK && context->batch.texts > 0)
         status = score_batch(model, context, poll, next_score, error);

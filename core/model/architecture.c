@@ -84,7 +84,8 @@ static const struct family families[] = {
      .keys = &bert_keys,
      .names = &bert_names,
      .head_activation = ACTIVATION_TANH,
-     .pooler_in_encoder = true},
+     .pooler_in_encoder = true,
+     .reads_token_types = true},
     {.model_types = {"roberta", "xlm-roberta", "camembert"},
      .tensor_prefix = "roberta.",
      .keys = &bert_keys,
@@ -106,7 +107,8 @@ static const struct family families[] = {
      .tensor_prefix = "electra.",
      .keys = &bert_keys,
      .names = &electra_names,
-     .head_activation = ACTIVATION_GELU},
+     .head_activation = ACTIVATION_GELU,
+     .reads_token_types = true},
 };
 
 static const struct family *find_family(const char *model_type)

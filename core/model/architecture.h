@@ -35,6 +35,7 @@ struct family {
     enum activation head_activation; /* between head_dense and head_output */
     bool pooler_in_encoder;          /* BERT: head_dense carries the encoder's prefix */
     bool positions_after_padding;    /* positions begin at pad_token_id + 1 */
+    bool reads_token_types;          /* a pair's second text is type 1; others read 0 throughout */
 };
 
 struct architecture {

@@ -25,7 +25,22 @@ static sembed_status read_architecture(struct sembed_model *model, struct json_f
     return model->architecture_name ? SEMBED_OK : error_no_memory(error, "the model");
 }
 
-/* max_seq_length of sentence_bert_config.json or one of its older names; SIZE_MAX where none says. */
+/* The length that one of the files below names: its tokenizer's model_max_length, else max_seq_length;
+ * SIZE_MAX where it names none. */
+static sembed_status read_named_length(const struct json_file *file, size_t *length,
+                                       sembed_error *error)
+{
+    const json_t *tokenizer = json_object_get(file->root, "processor_kwargs");
+    if (!tokenizer)
+        tokenizer = json_object_get(file->root, "tokenizer_args");
+    sembed_status status =
+        json_get_size_or(file, tokenizer, "model_max_length", SIZE_MAX, length, error);
+    if (status == SEMBED_OK && *length == SIZE_MAX)
+        status = json_get_size_or(file, file->root, "max_seq_length", SIZE_MAX, length, error);
+    return status;
+}
+
+/* What sentence_bert_config.json, or the first of its older names that is there, says of the length. */
 static sembed_status read_max_sequence_length(const char *folder, size_t *length,
                                               sembed_error *error)
 {
@@ -39,13 +54,11 @@ static sembed_status read_max_sequence_length(const char *folder, size_t *length
         if (!path)
             return error_no_memory(error, "a path");
         struct json_file file = {0};
-        sembed_status status = SEMBED_OK;
         bool found = file_exists(path);
-        if (found)
-            status = json_file_open(path, &file, error);
+        sembed_status status = found ? json_file_open(path, &file, error) : SEMBED_OK;
         memory_free(path);
         if (found && status == SEMBED_OK)
-            status = json_get_size_or(&file, file.root, "max_seq_length", SIZE_MAX, length, error);
+            status = read_named_length(&file, length, error);
         json_file_close(&file);
         if (found || status != SEMBED_OK)
             return status;
@@ -57,11 +70,13 @@ static sembed_status read_max_sequence_length(const char *folder, size_t *length
  * positions. */
 static sembed_status decide_max_tokens(struct sembed_model *model, sembed_error *error)
 {
-    size_t length;
-    sembed_status status =
-        read_max_sequence_length(model->modules.transformer_folder, &length, error);
-    if (status != SEMBED_OK)
-        return status;
+    size_t length = SIZE_MAX;
+    if (model->modules.listed) {
+        sembed_status status =
+            read_max_sequence_length(model->modules.transformer_folder, &length, error);
+        if (status != SEMBED_OK)
+            return status;
+    }
     if (length == SIZE_MAX || length == 0)
         length = tokenizer_max_length(model->tokenizer);
     size_t positions = model->architecture.encoder.max_tokens;
@@ -90,27 +105,28 @@ static sembed_status load_encoder(struct sembed_model *model, const sembed_poll 
     return status;
 }
 
-/* What CrossEncoder.get_default_activation_fn does: the folder's word, else a sigmoid for one label. */
+/* What CrossEncoder.get_default_activation_fn does: the folder's word, in any of the three places where
+ * it was put over the years, else a sigmoid for one label. */
 static sembed_status decide_score_activation(struct sembed_model *model,
                                              const struct json_file *config, sembed_error *error)
 {
+    const char *class_path = model->prompts.activation;
+    const json_t *nested = json_object_get(config->root, "sentence_transformers");
+    sembed_status status = SEMBED_OK;
+    if (!class_path)
+        status = json_get_string_or(config, nested, "activation_fn", NULL, &class_path, error);
+    if (status == SEMBED_OK && !class_path)
+        status = json_get_string_or(config, config->root, "sbert_ce_default_activation_function",
+                                    NULL, &class_path, error);
+    if (status != SEMBED_OK)
+        return status;
     model->score_activation =
         model->architecture.labels == 1 ? ACTIVATION_SIGMOID : ACTIVATION_NONE;
-    const json_t *nested = json_object_get(config->root, "sentence_transformers");
-    const char *new_key = "activation_fn", *old_key = "sbert_ce_default_activation_function";
-    const char *path;
-    sembed_status status = SEMBED_OK;
-    if (json_object_get(nested, new_key))
-        status = json_get_string_or(config, nested, new_key, NULL, &path, error);
-    else
-        status = json_get_string_or(config, config->root, old_key, NULL, &path, error);
-    if (status != SEMBED_OK || !path)
-        return status;
-    if (!activation_from_torch(path, &model->score_activation))
+    if (class_path && !activation_from_torch(class_path, &model->score_activation))
         return error_set(error, SEMBED_UNSUPPORTED,
                          "%s: activation of the scores: expected Identity, Sigmoid or another of "
                          "torch.nn, found '%s'",
-                         config->path, path);
+                         model->folder, class_path);
     return SEMBED_OK;
 }
 
@@ -141,7 +157,7 @@ static sembed_status load_parts(struct sembed_model *model, const sembed_poll *p
     if (status == SEMBED_OK)
         status = read_architecture(model, &config, error);
     if (status == SEMBED_OK)
-        status = prompts_read(model->folder, &model->prompts, error);
+        status = prompts_read(model->folder, model->modules.listed, &model->prompts, error);
     if (status == SEMBED_OK)
         status = safetensors_open_in(model->modules.transformer_folder, &model->weights, error);
     if (status == SEMBED_OK)
@@ -149,10 +165,10 @@ static sembed_status load_parts(struct sembed_model *model, const sembed_poll *p
     if (status == SEMBED_OK)
         status = decide_max_tokens(model, error);
     if (status == SEMBED_OK)
-        status = load_encoder(model, poll, error);
-    if (status == SEMBED_OK)
         status = modules_read(model->folder, model->architecture.encoder.hidden_size,
                               &model->modules, error);
+    if (status == SEMBED_OK)
+        status = load_encoder(model, poll, error);
     /* A classifier whose folder lists no pooling is a cross-encoder. */
     if (status == SEMBED_OK && model->architecture.labels > 0 &&
         !(model->modules.listed && model->modules.pooled))

@@ -165,6 +165,7 @@ static sembed_status read_pooling(const char *folder, size_t hidden_size, struct
     sembed_status status = open_config(folder, &config, error);
     if (status != SEMBED_OK)
         return status;
+    modules->pooling_count = 0;
     size_t width;
     const char *width_key = json_object_get(config.root, "embedding_dimension")
                                 ? "embedding_dimension"
@@ -281,7 +282,8 @@ static sembed_status read_dense(const char *folder, struct modules *modules, sem
 static sembed_status read_module(const struct json_file *list, const char *name, const char *folder,
                                  size_t hidden_size, struct modules *modules, sembed_error *error)
 {
-    if (strcmp(name, "Pooling") == 0 && !modules->pooled)
+    /* Of several Poolings in a row each pools the same hidden states: the last one counts. */
+    if (strcmp(name, "Pooling") == 0 && modules->chain_count == 0)
         return read_pooling(folder, hidden_size, modules, error);
     if (strcmp(name, "Dense") == 0 && modules->pooled)
         return read_dense(folder, modules, error);

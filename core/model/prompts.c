@@ -47,7 +47,7 @@ static sembed_status read_defaults(const struct json_file *file, struct prompts 
                                    sembed_error *error)
 {
     static const char *const known[] = {"cosine", "dot", "euclidean", "manhattan"};
-    const char *default_name, *similarity;
+    const char *default_name, *similarity, *activation;
     sembed_status status =
         json_get_string_or(file, file->root, "default_prompt_name", NULL, &default_name, error);
     if (status == SEMBED_OK)
@@ -56,6 +56,10 @@ static sembed_status read_defaults(const struct json_file *file, struct prompts 
     if (status == SEMBED_OK)
         status =
             json_get_size_or(file, file->root, "truncate_dim", 0, &prompts->truncate_dim, error);
+    if (status == SEMBED_OK)
+        status = json_get_string_or(file, file->root, "activation_fn", NULL, &activation, error);
+    if (status == SEMBED_OK && activation)
+        status = copy_string(activation, &prompts->activation, error);
     if (status != SEMBED_OK)
         return status;
     if (default_name)
@@ -70,14 +74,16 @@ static sembed_status read_defaults(const struct json_file *file, struct prompts 
                      file->path, similarity);
 }
 
-sembed_status prompts_read(const char *folder, struct prompts *prompts, sembed_error *error)
+sembed_status prompts_read(const char *folder, bool listed, struct prompts *prompts,
+                           sembed_error *error)
 {
     *prompts = (struct prompts){0};
     struct json_file file = {0};
     char *path = path_join(folder, "config_sentence_transformers.json");
     if (!path)
         return error_no_memory(error, "a path");
-    sembed_status status = file_exists(path) ? json_file_open(path, &file, error) : SEMBED_OK;
+    sembed_status status =
+        listed && file_exists(path) ? json_file_open(path, &file, error) : SEMBED_OK;
     memory_free(path);
     if (status != SEMBED_OK)
         return status;
@@ -100,6 +106,7 @@ void prompts_free(struct prompts *prompts)
     }
     memory_free(prompts->items);
     memory_free(prompts->similarity);
+    memory_free(prompts->activation);
     *prompts = (struct prompts){0};
 }
 
