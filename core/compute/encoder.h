@@ -24,32 +24,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/error.h"
-
-enum activation {
-    ACTIVATION_NONE,
-    ACTIVATION_GELU,
-    ACTIVATION_GELU_TANH,
-    ACTIVATION_RELU,
-    ACTIVATION_SILU,
-    ACTIVATION_TANH,
-    ACTIVATION_SIGMOID
-};
-
-/* The numeric type of a stored tensor. */
-enum number_type { NUMBER_F32, NUMBER_F16, NUMBER_BF16 };
-
-/* A stored tensor, row-major [rows, columns]; a vector is [1, columns]. Not owned; not aligned
- * beyond its number type; data NULL: absent. */
-struct tensor {
-    const void *data;
-    enum number_type type;
-    size_t rows, columns;
-};
-
-/* y = x·weightᵀ + bias: weight [outputs, inputs], bias [1, outputs] (data NULL: none). */
-struct linear_weights {
-    struct tensor weight, bias;
-};
+#include "core/compute/tensor.h"
 
 struct norm_weights {
     struct tensor scale, shift; /* [1, width] */

@@ -1,0 +1,102 @@
+#include "core/compute/attention.h"
+
+#include "core/base/memory.h"
+#include "core/compute/kernels.h"
+#include "core/compute/pack.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+size_t relative_bucket(long distance, size_t buckets, size_t max_distance)
+{
+    /* Half the buckets are for keys behind the query, half for those at or before it; of each half
+     * the lower half counts distances one by one, the upper one by their logarithm. */
+    size_t half = buckets / 2;
+    size_t base = distance < 0 ? half : 0;
+    size_t length = (size_t)labs(distance);
+    size_t exact = half / 2;
+    if (length < exact)
+        return base + length;
+    /* In single precision and in this order, as the reference: it decides where buckets end. */
+    float steps = logf((float)length / (float)exact) /
+                  (float)log((double)max_distance / (double)exact) * (float)(half - exact);
+    size_t bucket = exact + (size_t)steps;
+    return base + (bucket < half - 1 ? bucket : half - 1);
+}
+
+static void spread_buckets(const struct encoder_config *config, const float *table,
+                           struct relative_bias *bias)
+{
+    for (size_t place = 0; place < bias->stride; place++) {
+        size_t bucket = relative_bucket((long)place - (long)bias->center, config->relative_buckets,
+                                        config->relative_max_distance);
+        for (size_t head = 0; head < config->heads; head++)
+            bias->values[head * bias->stride + place] = table[bucket * config->heads + head];
+    }
+}
+
+sembed_status relative_bias_create(const struct encoder_config *config, const struct tensor *table,
+                                   struct relative_bias *bias, sembed_error *error)
+{
+    const char *what = "relative position bias";
+    size_t numbers, entries;
+    float *buckets;
+    sembed_status status = check_shape(table, config->relative_buckets, config->heads, what, error);
+    if (status != SEMBED_OK)
+        return status;
+    bias->stride = 2 * config->max_tokens - 1;
+    bias->center = config->max_tokens - 1;
+    if (!size_multiply(bias->stride, config->heads, &numbers) ||
+        !size_multiply(config->relative_buckets, config->heads, &entries))
+        return error_no_memory(error, what);
+    buckets = memory_calloc(entries, sizeof *buckets);
+    bias->values = memory_calloc(numbers + MEMORY_ALIGNMENT / sizeof(float), sizeof(float));
+    if (!buckets || !bias->values) {
+        memory_free(buckets);
+        return error_no_memory(error, what);
+    }
+    kernels()->widen(table->type, table->data, entries, buckets);
+    spread_buckets(config, buckets, bias);
+    memory_free(buckets);
+    return SEMBED_OK;
+}
+
+size_t attend_scratch(const struct encoder_config *config, size_t longest_text)
+{
+    return kernels()->attention_scratch(longest_text, config->hidden_size / config->heads);
+}
+
+/* Scores between two calls of the poll: some milliseconds of work. */
+#define SCORES_BETWEEN_POLLS ((size_t)1 << 24)
+
+sembed_status attend_texts(const struct encoder_config *config, const struct relative_bias *bias,
+                           const struct packed_texts *texts, const float *query_key_value,
+                           float *context, float *scratch, const sembed_poll *poll,
+                           sembed_error *error)
+{
+    size_t hidden = config->hidden_size, head_size = hidden / config->heads;
+    size_t scores = 0;
+    struct attention_input input = {
+        .stride = 3 * hidden,
+        .heads = config->heads,
+        .head_size = head_size,
+        .scale = (float)(1.0 / sqrt((double)head_size)),
+        .bias = bias->values ? bias->values + bias->center : NULL,
+        .bias_stride = bias->stride,
+    };
+    for (size_t text = 0; text < texts->texts; text++) {
+        size_t start = texts->starts[text];
+        input.tokens = texts->starts[text + 1] - start;
+        input.query = query_key_value + start * input.stride;
+        input.key = input.query + hidden;
+        input.value = input.key + hidden;
+        kernels()->attention(&input, context + start * hidden, scratch);
+        scores += input.tokens * input.tokens * config->heads;
+        if (scores > SCORES_BETWEEN_POLLS) {
+            scores = 0;
+            if (poll_wants_stop(poll))
+                return error_canceled(error);
+        }
+    }
+    return SEMBED_OK;
+}

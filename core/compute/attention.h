@@ -1,0 +1,39 @@
+/* Relative position bias, and attention over texts laid one behind the other. */
+#ifndef SEMBED_COMPUTE_ATTENTION_H
+#define SEMBED_COMPUTE_ATTENTION_H
+
+#include "core/compute/encoder.h"
+
+/*
+ * MPNet's bias on the scores, spread out from buckets to distances: values[h·stride + center +
+ * (i − j)] is added to what head h makes of the query at i and the key at j.
+ */
+struct relative_bias {
+    float *values; /* [heads, stride] and a vector more; NULL: the model has none */
+    size_t stride; /* 2·max_tokens − 1 */
+    size_t center; /* max_tokens − 1 */
+};
+
+/* From the table [relative_buckets, heads]. Free with memory_free(bias->values). */
+SEMBED_MUST_CHECK sembed_status relative_bias_create(const struct encoder_config *config,
+                                                     const struct tensor *table,
+                                                     struct relative_bias *bias,
+                                                     sembed_error *error);
+
+/* The bucket of a query at i and a key at j by their distance i − j. Source:
+ * relative_position_bucket in transformers' modeling_mpnet.py. */
+size_t relative_bucket(long distance, size_t buckets, size_t max_distance);
+
+/* The floats of scratch that attend_texts needs for these texts; SIZE_MAX on overflow. */
+size_t attend_scratch(const struct encoder_config *config, size_t longest_text);
+
+/* query_key_value[tokens, 3·hidden] (query, key, value side by side), readable for 64 bytes past its
+ * end → context[tokens, hidden], text by text. Polls between texts now and then. */
+SEMBED_MUST_CHECK sembed_status attend_texts(const struct encoder_config *config,
+                                             const struct relative_bias *bias,
+                                             const struct packed_texts *texts,
+                                             const float *query_key_value, float *context,
+                                             float *scratch, const sembed_poll *poll,
+                                             sembed_error *error);
+
+#endif

@@ -1,0 +1,433 @@
+#include "core/compute/encoder.h"
+
+#include "core/base/memory.h"
+#include "core/compute/attention.h"
+#include "core/compute/kernels.h"
+#include "core/compute/pack.h"
+#include "core/compute/session.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+struct encoder_layer {
+    struct gemm_weights *query_key_value; /* hidden → 3·hidden */
+    struct gemm_weights *attention_output;
+    struct gemm_weights *intermediate; /* with the activation */
+    struct gemm_weights *output;
+    struct norm attention_norm, output_norm;
+};
+
+struct encoder {
+    struct encoder_config config;
+    struct tensor tables[EMBEDDING_TABLES]; /* read in place */
+    struct norm embedding_norm;
+    struct gemm_weights *embedding_projection; /* NULL: none */
+    struct relative_bias relative_bias;
+    struct encoder_layer *layers;
+};
+
+/* --------------------------------------------------------------------------------------- making */
+
+static sembed_status check_config(const struct encoder_config *config, sembed_error *error)
+{
+    if (config->hidden_size == 0 || config->embedding_size == 0 || config->layers == 0 ||
+        config->intermediate_size == 0 || config->max_tokens == 0)
+        return error_set(error, SEMBED_MALFORMED,
+                         "an encoder needs a hidden size, an embedding size, layers, an "
+                         "intermediate size and positions, found %zu, %zu, %zu, %zu and %zu",
+                         config->hidden_size, config->embedding_size, config->layers,
+                         config->intermediate_size, config->max_tokens);
+    if (config->heads == 0 || config->hidden_size % config->heads != 0)
+        return error_set(error, SEMBED_MALFORMED,
+                         "a hidden size of %zu cannot be split into %zu attention heads",
+                         config->hidden_size, config->heads);
+    /* Keeps every size that follows from these, such as 3·hidden·hidden, far from overflow. */
+    if (config->hidden_size > 1 << 20 || config->intermediate_size > 1 << 20 ||
+        config->embedding_size > 1 << 20 || config->max_tokens > 1 << 20 ||
+        config->layers > 1 << 16 || config->relative_buckets > 1 << 20)
+        return error_set(error, SEMBED_LIMIT, "the encoder's sizes are beyond all sense");
+    if (!isfinite(config->norm_epsilon) || config->norm_epsilon < 0)
+        return error_set(error, SEMBED_MALFORMED,
+                         "expected a layer norm epsilon of at least 0, found %g",
+                         (double)config->norm_epsilon);
+    if (config->relative_buckets &&
+        (config->relative_buckets < 4 || config->relative_max_distance <= config->relative_buckets))
+        return error_set(error, SEMBED_MALFORMED,
+                         "expected at least 4 relative buckets and a longer distance, found %zu "
+                         "and %zu",
+                         config->relative_buckets, config->relative_max_distance);
+    return SEMBED_OK;
+}
+
+static sembed_status check_tables(const struct encoder_config *config,
+                                  const struct encoder_weights *weights, sembed_error *error)
+{
+    size_t width = config->embedding_size;
+    sembed_status status =
+        check_shape(&weights->words, weights->words.rows, width, "word embeddings", error);
+    if (status == SEMBED_OK && weights->words.rows == 0)
+        status = error_set(error, SEMBED_MALFORMED, "word embeddings: expected a row, found none");
+    if (status == SEMBED_OK)
+        status = check_shape(&weights->positions, weights->positions.rows, width,
+                             "position embeddings", error);
+    if (status == SEMBED_OK &&
+        (weights->positions.rows < config->position_offset ||
+         weights->positions.rows - config->position_offset < config->max_tokens))
+        status = error_set(error, SEMBED_MALFORMED,
+                           "position embeddings: expected %zu rows for texts of %zu tokens, found "
+                           "%zu",
+                           config->max_tokens + config->position_offset, config->max_tokens,
+                           weights->positions.rows);
+    if (status == SEMBED_OK && weights->token_types.data)
+        status = check_shape(&weights->token_types, weights->token_types.rows, width,
+                             "token type embeddings", error);
+    return status;
+}
+
+static sembed_status pack_norm(const struct norm_weights *weights, size_t width, float epsilon,
+                               struct norm *norm, sembed_error *error)
+{
+    float *scale = NULL, *shift = NULL;
+    sembed_status status = pack_vector(&weights->scale, width, "layer norm scale", &scale, error);
+    if (status == SEMBED_OK)
+        status = pack_vector(&weights->shift, width, "layer norm shift", &shift, error);
+    *norm = (struct norm){scale, shift, width, epsilon};
+    return status;
+}
+
+static void norm_destroy(struct norm *norm)
+{
+    memory_free((void *)norm->scale);
+    memory_free((void *)norm->shift);
+}
+
+static sembed_status pack_layer(const struct encoder_config *config,
+                                const struct layer_weights *weights, struct encoder_layer *layer,
+                                sembed_error *error)
+{
+    size_t hidden = config->hidden_size, intermediate = config->intermediate_size;
+    const struct linear_weights *stack[] = {&weights->query, &weights->key, &weights->value};
+    const struct linear_weights *attention_output[] = {&weights->attention_output};
+    const struct linear_weights *up[] = {&weights->intermediate};
+    const struct linear_weights *down[] = {&weights->output};
+    sembed_status status = pack_linear(stack, 3, hidden, hidden, ACTIVATION_NONE,
+                                       "query, key or value", &layer->query_key_value, error);
+    if (status == SEMBED_OK)
+        status = pack_linear(attention_output, 1, hidden, hidden, ACTIVATION_NONE,
+                             "attention output", &layer->attention_output, error);
+    if (status == SEMBED_OK)
+        status = pack_norm(&weights->attention_norm, hidden, config->norm_epsilon,
+                           &layer->attention_norm, error);
+    if (status == SEMBED_OK)
+        status = pack_linear(up, 1, intermediate, hidden, config->activation, "intermediate",
+                             &layer->intermediate, error);
+    if (status == SEMBED_OK)
+        status = pack_linear(down, 1, hidden, intermediate, ACTIVATION_NONE, "output",
+                             &layer->output, error);
+    if (status == SEMBED_OK)
+        status = pack_norm(&weights->output_norm, hidden, config->norm_epsilon, &layer->output_norm,
+                           error);
+    return status;
+}
+
+static sembed_status pack_embeddings(struct encoder *encoder, const struct encoder_weights *weights,
+                                     sembed_error *error)
+{
+    const struct encoder_config *config = &encoder->config;
+    const struct linear_weights *projection[] = {&weights->embedding_projection};
+    encoder->tables[EMBEDDING_WORD] = weights->words;
+    encoder->tables[EMBEDDING_TOKEN_TYPE] = weights->token_types;
+    encoder->tables[EMBEDDING_POSITION] = weights->positions;
+    sembed_status status = pack_norm(&weights->embedding_norm, config->embedding_size,
+                                     config->norm_epsilon, &encoder->embedding_norm, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (weights->embedding_projection.weight.data)
+        return pack_linear(projection, 1, config->hidden_size, config->embedding_size,
+                           ACTIVATION_NONE, "embedding projection", &encoder->embedding_projection,
+                           error);
+    if (config->embedding_size != config->hidden_size)
+        return error_set(error, SEMBED_MALFORMED,
+                         "embeddings of width %zu for hidden states of width %zu need a "
+                         "projection, found none",
+                         config->embedding_size, config->hidden_size);
+    return SEMBED_OK;
+}
+
+sembed_status encoder_create(const struct encoder_config *config,
+                             const struct encoder_weights *weights, const sembed_poll *poll,
+                             struct encoder **encoder, sembed_error *error)
+{
+    *encoder = NULL;
+    struct encoder *made = memory_calloc(1, sizeof *made);
+    if (!made)
+        return error_no_memory(error, "an encoder");
+    made->config = *config;
+    sembed_status status = check_config(config, error);
+    if (status == SEMBED_OK)
+        status = check_tables(config, weights, error);
+    if (status == SEMBED_OK)
+        status = pack_embeddings(made, weights, error);
+    if (status == SEMBED_OK && config->relative_buckets)
+        status = relative_bias_create(config, &weights->relative_bias, &made->relative_bias, error);
+    if (status == SEMBED_OK) {
+        made->layers = memory_calloc(config->layers, sizeof *made->layers);
+        if (!made->layers)
+            status = error_no_memory(error, "the encoder's layers");
+    }
+    for (size_t i = 0; status == SEMBED_OK && i < config->layers; i++) {
+        status = poll_wants_stop(poll)
+                     ? error_canceled(error)
+                     : pack_layer(config, &weights->layers[i], &made->layers[i], error);
+    }
+    if (status != SEMBED_OK) {
+        encoder_destroy(made);
+        return status;
+    }
+    *encoder = made;
+    return SEMBED_OK;
+}
+
+void encoder_destroy(struct encoder *encoder)
+{
+    if (!encoder)
+        return;
+    for (size_t i = 0; encoder->layers && i < encoder->config.layers; i++) {
+        struct encoder_layer *layer = &encoder->layers[i];
+        gemm_weights_destroy(layer->query_key_value);
+        gemm_weights_destroy(layer->attention_output);
+        gemm_weights_destroy(layer->intermediate);
+        gemm_weights_destroy(layer->output);
+        norm_destroy(&layer->attention_norm);
+        norm_destroy(&layer->output_norm);
+    }
+    norm_destroy(&encoder->embedding_norm);
+    gemm_weights_destroy(encoder->embedding_projection);
+    memory_free(encoder->relative_bias.values);
+    memory_free(encoder->layers);
+    memory_free(encoder);
+}
+
+/* -------------------------------------------------------------------------------------- session */
+
+#define KEPT_SCRATCH ((size_t)1 << 20)
+
+sembed_status encoder_session_create(struct encoder_session **session, sembed_error *error)
+{
+    *session = NULL;
+    struct encoder_session *made = memory_calloc(1, sizeof *made);
+    if (!made)
+        return error_no_memory(error, "an encoder session");
+    sembed_status status = gemm_session_create(&made->gemm, error);
+    if (status != SEMBED_OK) {
+        encoder_session_destroy(made);
+        return status;
+    }
+    *session = made;
+    return SEMBED_OK;
+}
+
+void encoder_session_destroy(struct encoder_session *session)
+{
+    if (!session)
+        return;
+    gemm_session_destroy(session->gemm);
+    arena_destroy(&session->arena);
+    arena_destroy(&session->linear_arena);
+    memory_free(session);
+}
+
+void encoder_session_trim(struct encoder_session *session)
+{
+    arena_trim(&session->arena, KEPT_SCRATCH);
+    arena_trim(&session->linear_arena, KEPT_SCRATCH);
+}
+
+/* -------------------------------------------------------------------------------------- running */
+
+static sembed_status check_texts(const struct encoder *encoder, const struct packed_texts *texts,
+                                 size_t *longest, sembed_error *error)
+{
+    size_t vocabulary = encoder->tables[EMBEDDING_WORD].rows;
+    const struct tensor *types = &encoder->tables[EMBEDDING_TOKEN_TYPE];
+    *longest = 0;
+    for (size_t text = 0; text < texts->texts; text++) {
+        size_t start = texts->starts[text], stop = texts->starts[text + 1];
+        if (start != (text ? start : 0) || stop <= start ||
+            stop - start > encoder->config.max_tokens)
+            return error_set(error, SEMBED_INVALID_ARGUMENT,
+                             "text %zu: expected 1 to %zu tokens, found tokens %zu to %zu", text,
+                             encoder->config.max_tokens, start, stop);
+        *longest = stop - start > *longest ? stop - start : *longest;
+        for (size_t t = start; t < stop; t++) {
+            if (texts->ids[t] >= vocabulary)
+                return error_set(error, SEMBED_INVALID_ARGUMENT,
+                                 "text %zu: expected token ids below %zu, found %lu", text,
+                                 vocabulary, (unsigned long)texts->ids[t]);
+            if (types->data && texts->types[t] >= types->rows)
+                return error_set(error, SEMBED_INVALID_ARGUMENT,
+                                 "text %zu: expected token types below %zu, found %u", text,
+                                 types->rows, (unsigned)texts->types[t]);
+        }
+    }
+    return SEMBED_OK;
+}
+
+/* The scratch of one run. Matrices have `padded` rows, of which `tokens` are meant. */
+struct run {
+    const struct encoder *encoder;
+    struct gemm_session *gemm;
+    const struct packed_texts *texts;
+    const sembed_poll *poll;
+    size_t tokens, padded;
+    float *hidden;    /* [padded, hidden]: what each layer takes and leaves */
+    float *context;   /* [padded, hidden]: what attention takes from the values */
+    float *change;    /* [padded, hidden]: what is to be added to hidden */
+    float *wide;      /* [padded, wide]: query, key and value; then the intermediate states */
+    float *embedding; /* [padded, embedding_size] before a projection; else hidden itself */
+    float *scratch;   /* of attention */
+};
+
+static size_t larger_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* One piece of the arena that is planned first and taken afterwards. */
+struct piece {
+    float **place;
+    size_t rows, width;
+};
+
+static sembed_status take_pieces(struct arena *arena, const struct piece *pieces, size_t count,
+                                 sembed_error *error)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t row = arena_rounded(pieces[i].width, sizeof(float));
+        size_t piece = arena_rounded(pieces[i].rows, row);
+        if (!size_add(bytes, piece, &bytes))
+            bytes = SIZE_MAX;
+        if (bytes == SIZE_MAX)
+            break;
+    }
+    sembed_status status = arena_reserve(arena, bytes, error);
+    if (status != SEMBED_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        *pieces[i].place = arena_take(arena, pieces[i].rows * pieces[i].width * sizeof(float));
+    return SEMBED_OK;
+}
+
+static sembed_status run_prepare(struct run *run, struct arena *arena, size_t longest,
+                                 sembed_error *error)
+{
+    const struct encoder_config *config = &run->encoder->config;
+    size_t hidden = config->hidden_size;
+    run->padded = gemm_padded_rows(run->encoder->layers[0].output, run->tokens);
+    if (run->padded == SIZE_MAX)
+        return error_no_memory(error, "scratch space");
+    bool projects = run->encoder->embedding_projection != NULL;
+    const struct piece pieces[] = {
+        {&run->hidden, run->padded, hidden},
+        {&run->context, run->padded, hidden},
+        {&run->change, run->padded, hidden},
+        /* One row more: attention reads a vector past the end of the values. */
+        {&run->wide, run->padded + 1, larger_size(3 * hidden, config->intermediate_size)},
+        {&run->embedding, run->padded, projects ? config->embedding_size : 0},
+        {&run->scratch, 1, attend_scratch(config, longest)},
+    };
+    sembed_status status = take_pieces(arena, pieces, sizeof pieces / sizeof pieces[0], error);
+    if (status != SEMBED_OK)
+        return status;
+    if (!projects)
+        run->embedding = run->hidden;
+    return SEMBED_OK;
+}
+
+/* Zeros in the rows that only the engine reads. */
+static void clear_padding(const struct run *run, float *matrix, size_t width)
+{
+    memset(matrix + run->tokens * width, 0, (run->padded - run->tokens) * width * sizeof *matrix);
+}
+
+static sembed_status embed(const struct run *run, sembed_error *error)
+{
+    const struct encoder *encoder = run->encoder;
+    const struct packed_texts *texts = run->texts;
+    size_t width = encoder->config.embedding_size;
+    bool typed = encoder->tables[EMBEDDING_TOKEN_TYPE].data != NULL;
+    for (size_t text = 0; text < texts->texts; text++) {
+        for (size_t t = texts->starts[text]; t < texts->starts[text + 1]; t++) {
+            size_t rows[EMBEDDING_TABLES] = {
+                [EMBEDDING_WORD] = texts->ids[t],
+                [EMBEDDING_TOKEN_TYPE] = typed ? texts->types[t] : 0,
+                [EMBEDDING_POSITION] = t - texts->starts[text] + encoder->config.position_offset,
+            };
+            kernels()->embed_norm(encoder->tables, rows, &encoder->embedding_norm,
+                                  run->embedding + t * width);
+        }
+    }
+    clear_padding(run, run->embedding, width);
+    if (!encoder->embedding_projection)
+        return SEMBED_OK;
+    return gemm_run(encoder->embedding_projection, run->gemm, run->embedding, run->tokens,
+                    run->hidden, error);
+}
+
+static sembed_status run_layer(const struct run *run, const struct encoder_layer *layer,
+                               sembed_error *error)
+{
+    const struct encoder_config *config = &run->encoder->config;
+    sembed_status status =
+        gemm_run(layer->query_key_value, run->gemm, run->hidden, run->tokens, run->wide, error);
+    if (status == SEMBED_OK)
+        status = attend_texts(config, &run->encoder->relative_bias, run->texts, run->wide,
+                              run->context, run->scratch, run->poll, error);
+    if (status == SEMBED_OK)
+        status = gemm_run(layer->attention_output, run->gemm, run->context, run->tokens,
+                          run->change, error);
+    if (status != SEMBED_OK)
+        return status;
+    kernels()->add_norm(&layer->attention_norm, run->change, run->tokens, run->hidden);
+
+    status = gemm_run(layer->intermediate, run->gemm, run->hidden, run->tokens, run->wide, error);
+    if (status == SEMBED_OK)
+        status = gemm_run(layer->output, run->gemm, run->wide, run->tokens, run->change, error);
+    if (status != SEMBED_OK)
+        return status;
+    kernels()->add_norm(&layer->output_norm, run->change, run->tokens, run->hidden);
+    return SEMBED_OK;
+}
+
+sembed_status encoder_run(const struct encoder *encoder, struct encoder_session *session,
+                          const struct packed_texts *texts, size_t layers, const sembed_poll *poll,
+                          const float **hidden, sembed_error *error)
+{
+    size_t longest;
+    struct run run = {
+        .encoder = encoder,
+        .gemm = session->gemm,
+        .texts = texts,
+        .poll = poll,
+        .tokens = texts->starts[texts->texts],
+    };
+    *hidden = NULL;
+    if (layers > encoder->config.layers)
+        return error_set(error, SEMBED_INVALID_ARGUMENT, "expected at most %zu layers, found %zu",
+                         encoder->config.layers, layers);
+    sembed_status status = check_texts(encoder, texts, &longest, error);
+    if (status == SEMBED_OK)
+        status = run_prepare(&run, &session->arena, longest, error);
+    if (status != SEMBED_OK)
+        return status;
+    clear_padding(&run, run.context, encoder->config.hidden_size);
+    status = embed(&run, error);
+    for (size_t i = 0; status == SEMBED_OK && i < (layers ? layers : encoder->config.layers); i++)
+        status = poll_wants_stop(poll) ? error_canceled(error)
+                                       : run_layer(&run, &encoder->layers[i], error);
+    if (status == SEMBED_OK)
+        *hidden = run.hidden;
+    return status;
+}

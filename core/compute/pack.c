@@ -1,0 +1,82 @@
+#include "core/compute/pack.h"
+
+#include "core/base/memory.h"
+
+sembed_status check_shape(const struct tensor *tensor, size_t rows, size_t columns,
+                          const char *what, sembed_error *error)
+{
+    if (!tensor->data)
+        return error_set(error, SEMBED_MALFORMED, "%s: expected [%zu, %zu], found no tensor", what,
+                         rows, columns);
+    if (tensor->rows != rows || tensor->columns != columns)
+        return error_set(error, SEMBED_MALFORMED, "%s: expected [%zu, %zu], found [%zu, %zu]", what,
+                         rows, columns, tensor->rows, tensor->columns);
+    return SEMBED_OK;
+}
+
+/* Room for count floats; NULL also on overflow. */
+static float *allocate_floats(size_t count)
+{
+    size_t bytes;
+    return size_multiply(count, sizeof(float), &bytes) ? memory_aligned(bytes) : NULL;
+}
+
+sembed_status pack_vector(const struct tensor *tensor, size_t count, const char *what,
+                          float **vector, sembed_error *error)
+{
+    *vector = NULL;
+    sembed_status status = check_shape(tensor, 1, count, what, error);
+    if (status != SEMBED_OK)
+        return status;
+    *vector = allocate_floats(count);
+    if (!*vector)
+        return error_no_memory(error, what);
+    kernels()->widen(tensor->type, tensor->data, count, *vector);
+    return SEMBED_OK;
+}
+
+/* Copies one layer into its place of the stacked weight and bias. */
+static sembed_status stack_layer(const struct linear_weights *layer, size_t outputs, size_t inputs,
+                                 const char *what, float *weight, float *bias, sembed_error *error)
+{
+    sembed_status status = check_shape(&layer->weight, outputs, inputs, what, error);
+    if (status != SEMBED_OK)
+        return status;
+    kernels()->widen(layer->weight.type, layer->weight.data, outputs * inputs, weight);
+    if (!layer->bias.data) {
+        for (size_t i = 0; i < outputs; i++)
+            bias[i] = 0;
+        return SEMBED_OK;
+    }
+    status = check_shape(&layer->bias, 1, outputs, what, error);
+    if (status == SEMBED_OK)
+        kernels()->widen(layer->bias.type, layer->bias.data, outputs, bias);
+    return status;
+}
+
+sembed_status pack_linear(const struct linear_weights *const *layers, size_t count, size_t outputs,
+                          size_t inputs, enum activation activation, const char *what,
+                          struct gemm_weights **packed, sembed_error *error)
+{
+    float *weight = NULL, *bias = NULL;
+    size_t stacked, numbers;
+    sembed_status status = SEMBED_OK;
+    *packed = NULL;
+    if (!size_multiply(outputs, count, &stacked) || !size_multiply(stacked, inputs, &numbers))
+        return error_no_memory(error, what);
+    weight = allocate_floats(numbers);
+    bias = allocate_floats(stacked);
+    if (!weight || !bias) {
+        status = error_no_memory(error, what);
+        goto cleanup;
+    }
+    for (size_t i = 0; i < count && status == SEMBED_OK; i++)
+        status = stack_layer(layers[i], outputs, inputs, what, weight + i * outputs * inputs,
+                             bias + i * outputs, error);
+    if (status == SEMBED_OK)
+        status = gemm_pack(weight, bias, stacked, inputs, activation, packed, error);
+cleanup:
+    memory_free(weight);
+    memory_free(bias);
+    return status;
+}

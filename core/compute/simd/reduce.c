@@ -1,0 +1,120 @@
+/* Sums over many vectors (pooling) and over two (similarity), in double. */
+#include "core/compute/simd/simd.h"
+#include "core/compute/simd/vector.h"
+
+#include <math.h>
+
+/* The sum over tokens of `lanes` columns, at most DOUBLE_LANES of them. */
+INLINE void pool_sum_columns(const float *hidden, size_t tokens, size_t width, double first_weight,
+                             double weight_step, double divisor, float *vector)
+{
+    vdouble sum = {0};
+    double weight = first_weight;
+    for (size_t t = 0; t < tokens; t++, weight += weight_step)
+        sum += load_doubles(hidden + t * width) * weight;
+    sum /= divisor;
+    *(vhalf_unaligned *)vector = __builtin_convertvector(sum, vhalf);
+}
+
+void NAME(pool_sum)(const float *hidden, size_t tokens, size_t width, double first_weight,
+                    double weight_step, double divisor, float *vector)
+{
+    size_t i = 0;
+    for (; i + DOUBLE_LANES <= width; i += DOUBLE_LANES)
+        pool_sum_columns(hidden + i, tokens, width, first_weight, weight_step, divisor, vector + i);
+    for (; i < width; i++) {
+        double sum = 0, weight = first_weight;
+        for (size_t t = 0; t < tokens; t++, weight += weight_step)
+            sum += hidden[t * width + i] * weight;
+        vector[i] = (float)(sum / divisor);
+    }
+}
+
+void NAME(pool_max)(const float *hidden, size_t tokens, size_t width, float *vector)
+{
+    size_t i = 0;
+    for (; i + LANES <= width; i += LANES) {
+        vfloat most = load(hidden + i);
+        for (size_t t = 1; t < tokens; t++)
+            most = larger(load(hidden + t * width + i), most);
+        store(vector + i, most);
+    }
+    for (; i < width; i++) {
+        float most = hidden[i];
+        for (size_t t = 1; t < tokens; t++)
+            most = hidden[t * width + i] > most ? hidden[t * width + i] : most;
+        vector[i] = most;
+    }
+}
+
+double NAME(dot)(const float *a, const float *b, size_t n)
+{
+    vdouble sums[2] = {{0}};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        sums[0] += load_doubles(a + i) * load_doubles(b + i);
+        sums[1] += load_doubles(a + i + DOUBLE_LANES) * load_doubles(b + i + DOUBLE_LANES);
+    }
+    double sum = sum_double_lanes(sums[0] + sums[1]);
+    for (; i < n; i++)
+        sum += (double)a[i] * b[i];
+    return sum;
+}
+
+void NAME(dot_three)(const float *a, const float *b, size_t n, double products[3])
+{
+    vdouble ab = {0}, aa = {0}, bb = {0};
+    size_t i = 0;
+    for (; i + DOUBLE_LANES <= n; i += DOUBLE_LANES) {
+        vdouble x = load_doubles(a + i), y = load_doubles(b + i);
+        ab += x * y;
+        aa += x * x;
+        bb += y * y;
+    }
+    products[0] = sum_double_lanes(ab);
+    products[1] = sum_double_lanes(aa);
+    products[2] = sum_double_lanes(bb);
+    for (; i < n; i++) {
+        products[0] += (double)a[i] * b[i];
+        products[1] += (double)a[i] * a[i];
+        products[2] += (double)b[i] * b[i];
+    }
+}
+
+double NAME(squared_distance)(const float *a, const float *b, size_t n)
+{
+    vdouble sums[2] = {{0}};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vdouble x = load_doubles(a + i) - load_doubles(b + i);
+        vdouble y = load_doubles(a + i + DOUBLE_LANES) - load_doubles(b + i + DOUBLE_LANES);
+        sums[0] += x * x;
+        sums[1] += y * y;
+    }
+    double sum = sum_double_lanes(sums[0] + sums[1]);
+    for (; i < n; i++)
+        sum += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+    return sum;
+}
+
+typedef int64_t vlong __attribute__((vector_size(VECTOR_BYTES)));
+
+INLINE vdouble double_magnitude(vdouble x)
+{
+    return (vdouble)((vlong)x & INT64_MAX);
+}
+
+double NAME(absolute_distance)(const float *a, const float *b, size_t n)
+{
+    vdouble sums[2] = {{0}};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        sums[0] += double_magnitude(load_doubles(a + i) - load_doubles(b + i));
+        sums[1] += double_magnitude(load_doubles(a + i + DOUBLE_LANES) -
+                                    load_doubles(b + i + DOUBLE_LANES));
+    }
+    double sum = sum_double_lanes(sums[0] + sums[1]);
+    for (; i < n; i++)
+        sum += fabs((double)a[i] - b[i]);
+    return sum;
+}

@@ -1,0 +1,24 @@
+#include "core/compute/simd/simd.h"
+#include "core/compute/simd/vector.h"
+
+#define STRING2(word) #word
+#define STRING(word)  STRING2(word)
+
+extern const struct kernels NAME(kernels);
+
+const struct kernels NAME(kernels) = {
+    .name = STRING(SIMD_SET),
+    .lanes = LANES,
+    .widen = NAME(widen),
+    .embed_norm = NAME(embed_norm),
+    .add_norm = NAME(add_norm),
+    .bias_activate = NAME(bias_activate),
+    .attention = NAME(attention),
+    .attention_scratch = NAME(attention_scratch),
+    .pool_sum = NAME(pool_sum),
+    .pool_max = NAME(pool_max),
+    .dot = NAME(dot),
+    .dot_three = NAME(dot_three),
+    .squared_distance = NAME(squared_distance),
+    .absolute_distance = NAME(absolute_distance),
+};

@@ -1,0 +1,34 @@
+#include "core/compute/similarity.h"
+
+#include "core/compute/kernels.h"
+#include "core/sembed.h"
+
+#include <math.h>
+
+double sembed_cos_sim(const float *a, const float *b, size_t n)
+{
+    double products[3];
+    kernels()->dot_three(a, b, n, products);
+    /* Two roots, for the product of the squares could overflow or vanish. */
+    double lengths = sqrt(products[1]) * sqrt(products[2]);
+    if (lengths == 0)
+        return 0;
+    double cosine = products[0] / lengths;
+    /* Rounding must not take it out of its range. */
+    return cosine > 1 ? 1 : cosine < -1 ? -1 : cosine;
+}
+
+double dot_score(const float *a, const float *b, size_t n)
+{
+    return kernels()->dot(a, b, n);
+}
+
+double euclidean_sim(const float *a, const float *b, size_t n)
+{
+    return -sqrt(kernels()->squared_distance(a, b, n));
+}
+
+double manhattan_sim(const float *a, const float *b, size_t n)
+{
+    return -kernels()->absolute_distance(a, b, n);
+}
