@@ -102,6 +102,7 @@ TEST_SOURCES  := $(wildcard tests/unit/test_*.c)
 TEST_PROGRAMS := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 TEST_SUPPORT  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(TEST_SOURCES),$(wildcard tests/unit/*.c)))
 SQLITE_TESTS  := $(patsubst tests/sqlite/%.c,$(BUILD)/tests/sqlite/%,$(wildcard tests/sqlite/test_*.c))
+SQLITE_TEST_SUPPORT := $(BUILD)/tests/sqlite/support.o
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
@@ -112,8 +113,14 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(TEST_SUPPORT) $(CORE_LIBRA
 	$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(CORE_LIBS)
 
 # These load build/sqlite/sembed.so as a user's program would, through libsqlite3.
-$(BUILD)/tests/sqlite/test_%: $(BUILD)/tests/sqlite/test_%.o
+$(BUILD)/tests/sqlite/test_%: $(BUILD)/tests/sqlite/test_%.o $(SQLITE_TEST_SUPPORT)
 	$(CC) $(SANITIZE) -o $@ $^ -lcmocka -lsqlite3 -ljansson -lm -lpthread
+
+# These have the extension inside, to count its calls of the core and to take its memory away.
+$(BUILD)/tests/sqlite/test_core_%: $(BUILD)/tests/sqlite/test_core_%.o $(BUILD)/tests/sqlite/linked.o \
+        $(SQLITE_TEST_SUPPORT) $(SQLITE_OBJECTS) $(CORE_LIBRARY)
+	$(CC) $(SANITIZE) $(if $(findstring calls,$*),-Wl$(,)--wrap=sembed_embed) -o $@ $^ \
+	    -lcmocka -lsqlite3 $(CORE_LIBS)
 
 check: check-unit check-sqlite
 
@@ -123,6 +130,7 @@ check-unit: $(TEST_PROGRAMS)
 check-sqlite: $(SQLITE_LIBRARY) $(SQLITE_TESTS)
 	@set -e; for program in $(SQLITE_TESTS); do echo "== $$program"; \
 	    SEMBED_EXTENSION=$(SQLITE_LIBRARY) $$program; done
+	SEMBED_EXTENSION=$(SQLITE_LIBRARY) tests/sqlite/shell.sh
 
 asan:
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE="-fsanitize=address -fno-omit-frame-pointer" check
@@ -160,8 +168,12 @@ clean-build:
 PG_CONFIG ?= pg_config
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 
-PG_MAKE = $(MAKE) -f pg/pg.mk PG_CONFIG='$(PG_CONFIG)' BUILD='$(BUILD)' SANITIZE='$(SANITIZE)' \
-          CORE_LIBRARY='$(CORE_LIBRARY)' CORE_LIBS='$(CORE_LIBS)'
+# Started in a folder of its own; see pg/pg.mk. The ways from there are relative, for make cannot read
+# names with spaces.
+PG_TOP   = $(shell mkdir -p $(BUILD)/pg && realpath --relative-to=$(BUILD)/pg .)
+PG_MAKE  = $(MAKE) --no-print-directory -C $(BUILD)/pg -f $(PG_TOP)/pg/pg.mk \
+           PG_CONFIG='$(PG_CONFIG)' SANITIZE='$(SANITIZE)' CORE_LIBS='$(CORE_LIBS)' \
+           CORE_LIBRARY='$(if $(filter /%,$(CORE_LIBRARY)),,$(PG_TOP)/)$(CORE_LIBRARY)'
 
 all: sqlite $(if $(PGXS),pg)
 
@@ -172,9 +184,6 @@ install: $(CORE_LIBRARY)
 	$(PG_MAKE) install
 installcheck uninstall:
 	$(PG_MAKE) $@
-clean: clean-pg
-clean-pg:
-	$(PG_MAKE) clean
 else
 pg install installcheck uninstall:
 	@echo "This needs PostgreSQL's server headers (package postgresql-server-dev-all); PG_CONFIG=$(PG_CONFIG)" >&2
@@ -182,4 +191,4 @@ pg install installcheck uninstall:
 endif
 
 .PHONY: default all sqlite check check-unit check-sqlite asan ubsan tsan bench format format-check \
-        clean clean-build clean-pg pg install installcheck uninstall
+        clean clean-build pg install installcheck uninstall

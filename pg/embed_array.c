@@ -87,6 +87,7 @@ static Datum next_row(FunctionCallInfo fcinfo, const text *name, int texts)
 {
     FuncCallContext *call;
     struct embed_array *state;
+    ArrayType *vector;
 
     if (SRF_IS_FIRSTCALL()) {
         MemoryContext caller;
@@ -110,7 +111,8 @@ static Datum next_row(FunctionCallInfo fcinfo, const text *name, int texts)
         compute_slice(state);
     }
     state->next++;
-    SRF_RETURN_NEXT(call, PointerGetDatum(next_vector(state)));
+    vector = next_vector(state);
+    SRF_RETURN_NEXT(call, PointerGetDatum(vector));
 }
 
 PG_FUNCTION_INFO_V1(sembed_sql_embed_array_default);

@@ -105,8 +105,8 @@ extern int vector_check(ArrayType *vector);
 
 /* --------------------------------------------------------------------------- call_site.c */
 
-/* What one place in a query remembers between its calls: the model it names, and the last text
- * with its vector. */
+/* What one place in a query remembers between its calls: the model it names, and the last texts
+ * with their vectors. */
 struct call_site;
 
 /* The call site behind fcinfo, made at the first call. */
@@ -116,9 +116,9 @@ extern struct call_site *call_site_of(FunctionCallInfo fcinfo);
  * changed since the last call. */
 extern const sembed_model *call_site_model(struct call_site *site, const text *name);
 
-/* The embedding of a text, palloc'd: computed, or a copy of the last one if the text is the same. */
+/* The embedding of a text, palloc'd: computed, or a copy of what is remembered. */
 extern ArrayType *call_site_embed(struct call_site *site, const sembed_model *model,
-                                  const text *value);
+                                  const text *content);
 
 #pragma GCC visibility pop
 

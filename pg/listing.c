@@ -78,6 +78,7 @@ Datum sembed_sql_models(PG_FUNCTION_ARGS)
 {
     FuncCallContext *call;
     struct listed_model *models;
+    HeapTuple row;
 
     if (SRF_IS_FIRSTCALL()) {
         MemoryContext caller;
@@ -96,8 +97,8 @@ Datum sembed_sql_models(PG_FUNCTION_ARGS)
 
     if (call->call_cntr == call->max_calls)
         SRF_RETURN_DONE(call);
-    SRF_RETURN_NEXT(call,
-                    HeapTupleGetDatum(listing_row(call->tuple_desc, &models[call->call_cntr])));
+    row = listing_row(call->tuple_desc, &models[call->call_cntr]);
+    SRF_RETURN_NEXT(call, HeapTupleGetDatum(row));
 }
 
 /* sembed_version() → text, such as "0.1.0 (oneDNN 2.6.3)" */

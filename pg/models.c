@@ -28,6 +28,14 @@ sembed_registry *models_registry(void)
     return registry;
 }
 
+static const char *hint_not_found(const char *name)
+{
+    return psprintf("%s a folder that the server can read, inside a folder of "
+                    "\"sembed.model_path\", now \"%s\".",
+                    name ? "A model is" : "Name a model, or set \"sembed.model\"; each is",
+                    settings_model_path());
+}
+
 const sembed_model *models_acquire(const text *name)
 {
     sembed_registry *models = models_registry();
@@ -41,12 +49,7 @@ const sembed_model *models_acquire(const text *name)
     do
         status = sembed_registry_acquire(models, converted, &call.poll, &model, &call.error);
     while (call_again(&call, status));
-    if (status == SEMBED_NOT_FOUND)
-        call_check(&call, status,
-                   psprintf("A model is a folder that the server can read, inside a folder of "
-                            "\"sembed.model_path\", now \"%s\".",
-                            settings_model_path()));
-    call_check(&call, status, NULL);
+    call_check(&call, status, status == SEMBED_NOT_FOUND ? hint_not_found(wanted) : NULL);
     return model;
 }
 
@@ -107,6 +110,6 @@ void models_embed(const sembed_model *model, const sembed_text *texts, size_t co
         sembed_model_info info;
 
         sembed_model_describe(model, &info);
-        ereport(DEBUG1, (errmsg_internal("model \"%s\" has embedded %zu texts", info.name, count)));
+        ereport(DEBUG1, (errmsg_internal("texts embedded by model \"%s\": %zu", info.name, count)));
     }
 }

@@ -1,17 +1,33 @@
-# The PostgreSQL extension, by PGXS, in a make of its own that the top Makefile starts in the top
-# folder: PGXS brings its own CC, CFLAGS, pattern rules and a `check` that refuses to run, and so none
-# of it touches the core or the other targets. The top Makefile hands over
-#   PG_CONFIG, BUILD, CORE_LIBRARY (built already), CORE_LIBS, SANITIZE.
+# The PostgreSQL extension, by PGXS, in a make of its own that the top Makefile starts in $(BUILD)/pg:
+# PGXS brings its own CC, CFLAGS, pattern rules and a `check` that refuses to run, and so none of it
+# touches the core or the other targets. As the Makefile is elsewhere, PGXS makes a VPATH build of it:
+# srcdir is the folder of this file. The top Makefile hands over PG_CONFIG, CORE_LIBRARY (built
+# already), CORE_LIBS and SANITIZE.
+
+here := $(dir $(firstword $(MAKEFILE_LIST)))
+top  := $(here)..
 
 MODULE_big = sembed
-EXTENSION  = pg/sembed
-DATA       = pg/sembed--0.1.0.sql
-OBJS       = $(patsubst %.c,$(BUILD)/%.o,$(wildcard pg/*.c))
+EXTENSION  = sembed
+DATA       = sembed--0.1.0.sql
+OBJS       = $(patsubst $(here)%.c,%.o,$(sort $(wildcard $(here)*.c)))
 
 # PostgreSQL's headers are not clean under -Wunused-parameter and -Wsign-compare.
-PG_CFLAGS  = -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
-             -Wno-declaration-after-statement -MMD -MP $(SANITIZE)
-SHLIB_LINK = $(CORE_LIBRARY) -Wl,--exclude-libs,ALL $(CORE_LIBS) $(SANITIZE)
+PG_CPPFLAGS = -I$(top)
+PG_CFLAGS   = -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+              -Wno-declaration-after-statement -MMD -MP $(SANITIZE)
+SHLIB_LINK  = $(CORE_LIBRARY) -Wl,--exclude-libs,ALL $(CORE_LIBS) $(SANITIZE)
+
+# Model folders for installcheck: the fixture and broken copies of it. The server must be able to
+# read them; name another folder in SEMBED_REGRESS_MODELS where it cannot read this one.
+export SEMBED_REGRESS_MODELS ?= $(CURDIR)/models
+
+REGRESS      = setup functions golden batch errors settings encoding cancel planner
+REGRESS_OPTS = --inputdir=$(top)
+REGRESS_PREP = regress-models
+ENCODING     = UTF8
+NO_LOCALE    = yes
+EXTRA_CLEAN  = $(OBJS:.o=.d) server-version models
 
 # Inlining by the JIT compiler is of use for functions of nanoseconds, and its bitcode needs the very
 # clang that PostgreSQL was built with.
@@ -20,10 +36,15 @@ override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-$(BUILD)/pg/%.o: pg/%.c
-	@mkdir -p $(@D)
-	$(COMPILE.c) -o $@ $<
-
 $(shlib): $(CORE_LIBRARY)
 
+# An object is for one version of the server.
+$(shell echo '$(VERSION)' | cmp -s - server-version || echo '$(VERSION)' >server-version)
+$(OBJS): server-version
+
 -include $(OBJS:.o=.d)
+
+regress-models:
+	$(here)make-regress-models '$(SEMBED_REGRESS_MODELS)'
+
+.PHONY: regress-models
