@@ -135,7 +135,8 @@ struct json_texts {
 /* Fails where the JSON is malformed, is no array, or holds anything but strings and nulls; that
  * error names the index. Invalid UTF-8 is read as U+FFFD. */
 SEMBED_MUST_CHECK sembed_status json_texts_read(sembed_text json, struct argument argument,
-                                                struct json_texts *texts, sembed_error *error);
+                                                const sembed_poll *poll, struct json_texts *texts,
+                                                sembed_error *error);
 void json_texts_free(struct json_texts *texts); /* a zeroed one is allowed */
 
 /* Text i, borrowed; false where it is null. */

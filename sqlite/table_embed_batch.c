@@ -39,8 +39,8 @@ static int batch_connect(sqlite3 *database, void *connection, int count,
 {
     (void)count, (void)arguments, (void)message;
     return table_connect(database, connection,
-                         "CREATE TABLE x(id INTEGER, vector BLOB, model_or_texts HIDDEN, "
-                         "texts HIDDEN)",
+                         "CREATE TABLE x(id INTEGER, vector BLOB, argument_1 HIDDEN, "
+                         "argument_2 HIDDEN)",
                          table);
 }
 
@@ -115,6 +115,7 @@ static sembed_status batch_start(struct cursor *cursor, struct connection *conne
     const char *name = NULL;
     sembed_text json = {0};
     struct argument texts = {"embed_batch", count, "texts"};
+    sembed_poll poll = connection_poll(connection);
     sembed_status status = SEMBED_OK;
 
     if (count == 2)
@@ -125,7 +126,7 @@ static sembed_status batch_start(struct cursor *cursor, struct connection *conne
     if (!status)
         status = connection_model(connection, name, &cursor->model, error);
     if (!status)
-        status = json_texts_read(json, texts, &cursor->texts, error);
+        status = json_texts_read(json, texts, &poll, &cursor->texts, error);
     if (!status)
         status = sembed_dimensions(cursor->model, NULL, &cursor->dimensions, error);
     return status;

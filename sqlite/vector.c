@@ -89,7 +89,9 @@ static sembed_status parse_json(sqlite3_value *value, struct argument argument,
         return status;
     json_error_t fault;
     json_t *array = json_loadb(text.data, text.length, 0, &fault);
-    if (!array || !json_is_array(array) || json_array_size(array) == 0)
+    if (!array && (!*fault.text || json_error_code(&fault) == json_error_out_of_memory))
+        status = error_no_memory(error, "a vector");
+    else if (!array || !json_is_array(array) || json_array_size(array) == 0)
         status = fail_with(argument,
                            !array                  ? "TEXT that is not JSON"
                            : !json_is_array(array) ? "another kind of JSON"
