@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* The batch's logits, one each, → scores[texts]. */
+/* The batch's logits → scores[texts, labels]. */
 static sembed_status score_batch(const struct sembed_model *model, struct sembed_context *context,
                                  const sembed_poll *poll, float *scores, sembed_error *error)
 {
@@ -37,26 +37,18 @@ static sembed_status score_batch(const struct sembed_model *model, struct sembed
     return status;
 }
 
-static sembed_status check_scorer(const struct sembed_model *model, sembed_error *error)
+sembed_status sembed_score(const sembed_model *model, sembed_context *context, sembed_text query,
+                           const sembed_text *documents, size_t count, int raw,
+                           const sembed_poll *poll, float *scores, sembed_error *error)
 {
     if (!model_is_cross_encoder(model))
         return error_set(error, SEMBED_INVALID_ARGUMENT,
                          "model '%s' gives embeddings: scoring pairs takes a cross-encoder",
                          model->name);
-    if (model->architecture.labels != 1)
-        return error_set(error, SEMBED_INVALID_ARGUMENT,
-                         "model '%s' gives %zu labels: a score takes a cross-encoder with one",
-                         model->name, model->architecture.labels);
-    return SEMBED_OK;
-}
-
-sembed_status sembed_score(const sembed_model *model, sembed_context *context, sembed_text query,
-                           const sembed_text *documents, size_t count, int raw,
-                           const sembed_poll *poll, float *scores, sembed_error *error)
-{
+    size_t labels = model->architecture.labels;
     float *next_score = scores;
     batch_clear(&context->batch);
-    sembed_status status = check_scorer(model, error);
+    sembed_status status = SEMBED_OK;
     for (size_t i = 0; status == SEMBED_OK && i < count; i++) {
         status =
             tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch, query, documents[i],
@@ -64,7 +56,7 @@ sembed_status sembed_score(const sembed_model *model, sembed_context *context, s
         if (status == SEMBED_OK && batch_is_full_for(&context->batch, context->encoding.count)) {
             size_t texts = context->batch.texts;
             status = score_batch(model, context, poll, next_score, error);
-            next_score += texts;
+            next_score += texts * labels;
         }
         if (status == SEMBED_OK)
             status = batch_add(&context->batch, model, &context->encoding, error);
@@ -72,6 +64,6 @@ sembed_status sembed_score(const sembed_model *model, sembed_context *context, s
     if (status == SEMBED_OK && context->batch.texts > 0)
         status = score_batch(model, context, poll, next_score, error);
     if (status == SEMBED_OK && !raw)
-        activate(model->score_activation, scores, count);
+        activate(model->score_activation, scores, count * labels);
     return status;
 }

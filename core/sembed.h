@@ -196,9 +196,9 @@ SEMBED_MUST_CHECK sembed_status sembed_embed(const sembed_model *model, sembed_c
                                              float *vectors, sembed_error *error);
 
 /*
- * How well each of documents[count] answers the query, by a cross-encoder that gives one number:
- * scores[count], the caller's. raw non-zero: the logits, without the model's activation. A model of
- * another kind is SEMBED_INVALID_ARGUMENT.
+ * How well each of documents[count] answers the query, by a cross-encoder: scores[count, labels], the
+ * caller's, labels as sembed_model_info says (one, for a model that ranks). raw non-zero: the logits,
+ * without the model's activation. An embedding model is SEMBED_INVALID_ARGUMENT.
  */
 SEMBED_MUST_CHECK sembed_status sembed_score(const sembed_model *model, sembed_context *context,
                                              sembed_text query, const sembed_text *documents,

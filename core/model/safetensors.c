@@ -16,6 +16,32 @@ static uint64_t read_little_endian_64(const unsigned char *bytes)
     return value;
 }
 
+static bool read_dimension(const json_t *list, size_t i, size_t *value)
+{
+    const json_t *number = json_array_get(list, i);
+    if (!json_is_integer(number) || json_integer_value(number) < 0)
+        return false;
+    *value = (size_t)json_integer_value(number);
+    return true;
+}
+
+/* A file that was cut short is refused whole, even where the tensors that are wanted survived. */
+static sembed_status check_extent(const struct safetensors *file, sembed_error *error)
+{
+    const char *name;
+    json_t *entry;
+    json_object_foreach(file->header.root, name, entry)
+    {
+        size_t end;
+        if (read_dimension(json_object_get(entry, "data_offsets"), 1, &end) && end > file->size)
+            return error_set(error, SEMBED_MALFORMED,
+                             "%s: tensor '%s': expected data up to byte %zu, the file has %zu: "
+                             "truncated",
+                             file->header.path, name, end, file->size);
+    }
+    return SEMBED_OK;
+}
+
 sembed_status safetensors_open(const char *path, struct safetensors *file, sembed_error *error)
 {
     *file = (struct safetensors){0};
@@ -47,6 +73,9 @@ sembed_status safetensors_open(const char *path, struct safetensors *file, sembe
     }
     file->data = file->map.data + LENGTH_BYTES + header_size;
     file->size = file->map.size - LENGTH_BYTES - (size_t)header_size;
+    status = check_extent(file, error);
+    if (status != SEMBED_OK)
+        goto failed;
     return SEMBED_OK;
 failed:
     safetensors_close(file);
@@ -128,15 +157,6 @@ static sembed_status read_type(const struct safetensors *file, const char *name,
                      file->header.path, name, word);
 }
 
-static bool read_dimension(const json_t *list, size_t i, size_t *value)
-{
-    const json_t *number = json_array_get(list, i);
-    if (!json_is_integer(number) || json_integer_value(number) < 0)
-        return false;
-    *value = (size_t)json_integer_value(number);
-    return true;
-}
-
 static sembed_status read_shape(const struct safetensors *file, const char *name,
                                 const json_t *entry, struct tensor *tensor, sembed_error *error)
 {
@@ -168,13 +188,8 @@ sembed_status safetensors_get(const struct safetensors *file, const char *name,
     size_t count, bytes, begin, end;
     const json_t *offsets = json_object_get(entry, "data_offsets");
     if (json_array_size(offsets) != 2 || !read_dimension(offsets, 0, &begin) ||
-        !read_dimension(offsets, 1, &end) || begin > end)
+        !read_dimension(offsets, 1, &end) || begin > end || end > file->size)
         return tensor_error(file, name, "expected data_offsets [begin, end]", error);
-    if (end > file->size)
-        return error_set(
-            error, SEMBED_MALFORMED,
-            "%s: tensor '%s': expected data up to byte %zu, the file has %zu: truncated",
-            file->header.path, name, end, file->size);
     if (!size_multiply(tensor->rows, tensor->columns, &count) ||
         !size_multiply(count, bytes_each, &bytes) || bytes != end - begin)
         return error_set(error, SEMBED_MALFORMED,

@@ -1,0 +1,297 @@
+/* A model's folder and the registry: what loads, what is refused with which words, and that the
+ * registry goes on working afterwards. */
+#include "tests/unit/folder.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define FIXTURE    "tiny-bert"
+#define DIMENSIONS 24
+
+static sembed_registry *registry;
+
+static int create_registry(void **state)
+{
+    (void)state;
+    sembed_error error = {0};
+    assert_ok(sembed_registry_create(fixtures_folder(), &registry, &error), error);
+    return 0;
+}
+
+static int destroy_registry(void **state)
+{
+    (void)state;
+    sembed_registry_destroy(registry);
+    return 0;
+}
+
+/* One vector of a model; NULL name: the default. */
+static sembed_status embed_one(const char *name, const char *text, float *vector,
+                               sembed_error *error)
+{
+    const sembed_model *model;
+    sembed_context *context = NULL;
+    sembed_text input = {text, strlen(text)};
+    sembed_status status = sembed_registry_acquire(registry, name, NULL, &model, error);
+    if (status == SEMBED_OK)
+        status = sembed_context_create(&context, error);
+    if (status == SEMBED_OK)
+        status = sembed_embed(model, context, &input, 1, NULL, NULL, vector, error);
+    sembed_context_destroy(context);
+    return status;
+}
+
+/* Loads the folder, which must fail so; the fixture must still load and embed. */
+static void assert_refused(char *folder, sembed_status expected, const char *message)
+{
+    sembed_error error = {0};
+    assert_fails(sembed_registry_load(registry, "broken", folder, NULL, &error), expected, error,
+                 message);
+    folder_remove(folder);
+    float vector[DIMENSIONS];
+    const sembed_model *model;
+    assert_int_equal(sembed_registry_acquire(registry, "broken", NULL, &model, &error),
+                     SEMBED_NOT_FOUND);
+    assert_ok(embed_one(FIXTURE, "still here", vector, &error), error);
+}
+
+static void models_are_described(void **state)
+{
+    (void)state;
+    const sembed_model *model, *again;
+    sembed_model_info info;
+    sembed_error error = {0};
+    assert_ok(sembed_registry_acquire(registry, FIXTURE, NULL, &model, &error), error);
+    assert_ok(sembed_registry_acquire(registry, FIXTURE, NULL, &again, &error), error);
+    assert_ptr_equal(model, again);
+    sembed_model_describe(model, &info);
+    assert_string_equal(info.name, FIXTURE);
+    assert_string_equal(info.architecture, "bert");
+    assert_string_equal(info.similarity, "cosine");
+    assert_int_equal(info.dimensions, DIMENSIONS);
+    assert_int_equal(info.labels, 0);
+    assert_int_equal(info.layers, 2);
+    assert_int_equal(info.max_tokens, 64);
+}
+
+static void broken_folders_are_named_with_their_cause(void **state)
+{
+    (void)state;
+    char *folder = folder_copy_fixture(FIXTURE);
+    folder_delete(folder, "model.safetensors");
+    assert_refused(folder, SEMBED_NOT_FOUND, "/model.safetensors");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_delete(folder, "config.json");
+    assert_refused(folder, SEMBED_NOT_FOUND, "/config.json");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_delete(folder, "tokenizer.json");
+    folder_delete(folder, "tokenizer_config.json");
+    assert_refused(folder, SEMBED_NOT_FOUND, "tokenizer.json");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_edit(folder, "config.json", "\"bert\"", "\"gpt2\"");
+    assert_refused(folder, SEMBED_UNSUPPORTED, "found 'gpt2'");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_edit(folder, "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+    assert_refused(folder, SEMBED_MALFORMED, "tensor 'encoder.layer.2.");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_edit(folder, "config.json", "\"intermediate_size\": 60", "\"intermediate_size\": 61");
+    assert_refused(folder, SEMBED_MALFORMED, "expected shape [61, 24], found [60, 24]");
+}
+
+static void modules_outside_what_is_known_are_refused(void **state)
+{
+    (void)state;
+    char *folder = folder_copy_fixture(FIXTURE);
+    folder_edit(folder, "modules.json", "models.Normalize", "models.LayerNorm");
+    assert_refused(folder, SEMBED_UNSUPPORTED, "found 'LayerNorm'");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_edit(folder, "modules.json", "1_Pooling", "../1_Pooling");
+    assert_refused(folder, SEMBED_MALFORMED, "found '../1_Pooling'");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_edit(folder, "modules.json", "1_Pooling", "/etc");
+    assert_refused(folder, SEMBED_MALFORMED, "found '/etc'");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_write_text(folder, "modules.json", "[]");
+    assert_refused(folder, SEMBED_MALFORMED, "expected a list of 1 to");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_write_text(folder, "1_Pooling/config.json", "{\"pooling_mode\": \"median\"}");
+    assert_refused(folder, SEMBED_UNSUPPORTED, "found 'median'");
+
+    folder = folder_copy_fixture(FIXTURE);
+    folder_write_text(folder, "1_Pooling/config.json", "{\"embedding_dimension\": 47}");
+    assert_refused(folder, SEMBED_MALFORMED, "expected the encoder's 24, found 47");
+}
+
+/* Cut at any length, the weights are refused: no tensor may lie outside the file. */
+static void truncated_weights_are_refused_at_every_length(void **state)
+{
+    (void)state;
+    sembed_error error = {0};
+    char *folder = folder_copy_fixture(FIXTURE);
+    size_t size;
+    char *weights = folder_read(folder, "model.safetensors", &size);
+    for (size_t kept = 0; kept < size; kept += kept < 64 ? 1 : 997) {
+        folder_write(folder, "model.safetensors", weights, kept);
+        sembed_status status = sembed_registry_load(registry, "cut", folder, NULL, &error);
+        assert_fails(status, SEMBED_MALFORMED, error, "model.safetensors");
+    }
+    folder_write(folder, "model.safetensors", weights, size);
+    assert_ok(sembed_registry_load(registry, "cut", folder, NULL, &error), error);
+    free(weights);
+    folder_remove(folder);
+}
+
+static void a_plain_transformer_is_averaged(void **state)
+{
+    (void)state;
+    sembed_error error = {0};
+    float normalized[DIMENSIONS], plain[DIMENSIONS];
+    char *folder = folder_copy_fixture(FIXTURE);
+    folder_delete(folder, "modules.json");
+    assert_ok(sembed_registry_load(registry, "plain", folder, NULL, &error), error);
+    assert_ok(embed_one(FIXTURE, "a small house", normalized, &error), error);
+    assert_ok(embed_one("plain", "a small house", plain, &error), error);
+    assert_true(sembed_cos_sim(normalized, plain, DIMENSIONS) > 0.999999);
+    assert_true(plain[0] != normalized[0]);
+    folder_remove(folder);
+}
+
+static void names_are_no_paths(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"", ".", "..", ".hidden", "a/b", "/etc", "../" FIXTURE};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const sembed_model *model;
+        sembed_error error = {0};
+        assert_fails(sembed_registry_acquire(registry, names[i], NULL, &model, &error),
+                     SEMBED_INVALID_ARGUMENT, error, "expected the name of a folder");
+        assert_null(model);
+        assert_fails(sembed_registry_load(registry, names[i], fixtures_folder(), NULL, &error),
+                     SEMBED_INVALID_ARGUMENT, error, "expected the name of a folder");
+    }
+}
+
+static void unknown_names_list_those_that_exist(void **state)
+{
+    (void)state;
+    const sembed_model *model;
+    sembed_error error = {0};
+    assert_fails(sembed_registry_acquire(registry, "no-such", NULL, &model, &error),
+                 SEMBED_NOT_FOUND, error, "model 'no-such' is not found; there are: bert-saved, ");
+}
+
+/* One model on the path is the default; none or two are an error that says so. */
+static void the_only_model_is_the_default(void **state)
+{
+    (void)state;
+    sembed_registry *own;
+    sembed_error error = {0};
+    const sembed_model *model;
+    char *parent = folder_create(), *first = folder_copy_fixture(FIXTURE);
+    char *second = folder_copy_fixture(FIXTURE), path[512], target[512];
+    snprintf(path, sizeof path, "/no/such/folder:%s:", parent);
+    assert_ok(sembed_registry_create(path, &own, &error), error);
+    assert_fails(sembed_registry_acquire(own, NULL, NULL, &model, &error), SEMBED_NOT_FOUND, error,
+                 "no model is found; the model path is /no/such/folder");
+
+    snprintf(target, sizeof target, "%s/one", parent);
+    assert_int_equal(rename(first, target), 0);
+    free(first);
+    assert_ok(sembed_registry_acquire(own, NULL, NULL, &model, &error), error);
+    sembed_model_info info;
+    sembed_model_describe(model, &info);
+    assert_string_equal(info.name, "one");
+    assert_string_equal(info.folder, target);
+
+    assert_ok(sembed_registry_load(own, "two", second, NULL, &error), error);
+    assert_fails(sembed_registry_acquire(own, NULL, NULL, &model, &error), SEMBED_NOT_FOUND, error,
+                 "there are several: one, two");
+    sembed_listing listing;
+    assert_ok(sembed_registry_list(own, &listing, &error), error);
+    assert_int_equal(listing.count, 2);
+    assert_string_equal(listing.entries[0].name, "one");
+    assert_non_null(listing.entries[1].model);
+    sembed_listing_free(&listing);
+    sembed_registry_destroy(own);
+    folder_remove(second);
+    folder_remove(parent);
+}
+
+static void another_path_finds_other_models(void **state)
+{
+    (void)state;
+    sembed_registry *own;
+    sembed_error error = {0};
+    const sembed_model *model, *kept;
+    char *empty = folder_create();
+    assert_ok(sembed_registry_create(fixtures_folder(), &own, &error), error);
+    assert_ok(sembed_registry_acquire(own, FIXTURE, NULL, &model, &error), error);
+    assert_ok(sembed_registry_set_path(own, empty, &error), error);
+    assert_fails(sembed_registry_acquire(own, FIXTURE, NULL, &kept, &error), SEMBED_NOT_FOUND,
+                 error, FIXTURE);
+    sembed_model_info info; /* the model itself is still valid */
+    sembed_model_describe(model, &info);
+    assert_string_equal(info.name, FIXTURE);
+    sembed_registry_destroy(own);
+    folder_remove(empty);
+}
+
+static int stop_at_once(void *calls)
+{
+    ++*(int *)calls;
+    return 1;
+}
+
+static void loading_and_embedding_can_be_canceled(void **state)
+{
+    (void)state;
+    int calls = 0;
+    sembed_poll poll = {stop_at_once, &calls};
+    sembed_error error = {0};
+    sembed_registry *own;
+    const sembed_model *model;
+    sembed_context *context;
+    sembed_text text = {"a small house", 13};
+    float vector[DIMENSIONS];
+    assert_ok(sembed_registry_create(fixtures_folder(), &own, &error), error);
+    assert_fails(sembed_registry_acquire(own, FIXTURE, &poll, &model, &error), SEMBED_CANCELED,
+                 error, "canceled");
+    assert_true(calls > 0);
+    assert_ok(sembed_registry_acquire(own, FIXTURE, NULL, &model, &error), error);
+    assert_ok(sembed_context_create(&context, &error), error);
+    calls = 0;
+    assert_fails(sembed_embed(model, context, &text, 1, NULL, &poll, vector, &error),
+                 SEMBED_CANCELED, error, "canceled");
+    assert_true(calls > 0);
+    assert_ok(sembed_embed(model, context, &text, 1, NULL, NULL, vector, &error), error);
+    sembed_context_destroy(context);
+    sembed_registry_destroy(own);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(models_are_described),
+        cmocka_unit_test(broken_folders_are_named_with_their_cause),
+        cmocka_unit_test(modules_outside_what_is_known_are_refused),
+        cmocka_unit_test(truncated_weights_are_refused_at_every_length),
+        cmocka_unit_test(a_plain_transformer_is_averaged),
+        cmocka_unit_test(names_are_no_paths),
+        cmocka_unit_test(unknown_names_list_those_that_exist),
+        cmocka_unit_test(the_only_model_is_the_default),
+        cmocka_unit_test(another_path_finds_other_models),
+        cmocka_unit_test(loading_and_embedding_can_be_canceled),
+    };
+    return cmocka_run_group_tests_name("model folder", tests, create_registry, destroy_registry);
+}
