@@ -55,7 +55,7 @@ static sembed_status parse_valid(sembed_text json, struct argument argument,
                                  const sembed_poll *poll, json_t **root, sembed_error *error)
 {
     struct source source = {.rest = json, .poll = poll};
-    json_error_t fault;
+    json_error_t fault = {0};
     *root = json_load_callback(read_source, &source, JSON_ALLOW_NUL | JSON_DECODE_ANY, &fault);
     if (source.canceled) {
         json_decref(*root);

@@ -87,7 +87,7 @@ static sembed_status parse_json(sqlite3_value *value, struct argument argument,
     sembed_status status = value_text(value, argument, &text, error);
     if (status)
         return status;
-    json_error_t fault;
+    json_error_t fault = {0};
     json_t *array = json_loadb(text.data, text.length, 0, &fault);
     if (!array && (!*fault.text || json_error_code(&fault) == json_error_out_of_memory))
         status = error_no_memory(error, "a vector");

@@ -1,0 +1,27 @@
+#include "linked.h"
+#include "support.h"
+
+int sqlite3_sembed_init(sqlite3 *database, char **message,
+                        const struct sqlite3_api_routines *routines);
+
+/* SQLite hands its routines to automatic extensions; it takes SQLITE_OK alone from them. */
+static int enter(sqlite3 *database, char **message, const struct sqlite3_api_routines *routines)
+{
+    int result = sqlite3_sembed_init(database, message, routines);
+    return result == SQLITE_OK_LOAD_PERMANENTLY ? SQLITE_OK : result;
+}
+
+int try_open_linked(sqlite3 **database)
+{
+    int result = sqlite3_auto_extension((void (*)(void))enter);
+    if (result == SQLITE_OK)
+        result = sqlite3_open(":memory:", database);
+    return result;
+}
+
+sqlite3 *open_linked(void)
+{
+    sqlite3 *database = NULL;
+    assert_int_equal(try_open_linked(&database), SQLITE_OK);
+    return database;
+}

@@ -1,0 +1,98 @@
+#!/bin/bash
+# Runs the commands of the README and of docs/sqlite.md in the sqlite3 shell and compares what it
+# prints. From the root of the repository: tests/sqlite/shell.sh
+set -u
+export SEMBED_MODEL_PATH=${SEMBED_FIXTURES:-tests/fixtures} SEMBED_MODEL=tiny-bert
+export SEMBED_EXTENSION=${SEMBED_EXTENSION:-build/sqlite/sembed.so}
+folder=$(mktemp -d) || exit
+trap 'rm -r "$folder"' EXIT
+failed=0
+
+if ! command -v sqlite3 >/dev/null; then
+    echo "skipped: there is no sqlite3 shell"
+    exit
+fi
+
+# A library built with the address sanitizer needs its runtime in a program without it.
+if nm -D "$SEMBED_EXTENSION" | grep -q __asan_init; then
+    LD_PRELOAD=$(${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0
+    export LD_PRELOAD ASAN_OPTIONS
+fi
+
+# expect NAME: runs the SQL before the line "--" of stdin; the lines after it are what must appear.
+expect() {
+    local name=$1 input
+    input=$(cat)
+    printf '%s\n' "${input%%$'\n--\n'*}" >"$folder/sql"
+    printf '%s\n' "${input#*$'\n--\n'}" >"$folder/expected"
+    sqlite3 -batch -init /dev/null -cmd ".load ${SEMBED_EXTENSION%.so}" "$folder/docs.db" \
+        <"$folder/sql" >"$folder/found" 2>&1
+    # 3.41 and later say it in other words, with the place.
+    sed -i -E 's/^(Runtime error|Parse error|Error)( near line [0-9]+)?: (stepping, )?/Error: /; s/ \([0-9]+\)$//' \
+        "$folder/found"
+    if diff -u "$folder/expected" "$folder/found"; then
+        echo "ok: $name"
+    else
+        echo "FAILED: $name"
+        failed=1
+    fi
+}
+
+# What the library says must all go through SQL.
+expect "only one symbol is exported" <<'SQL'
+.shell nm -D --defined-only "$SEMBED_EXTENSION" | grep -vE ' [A-Z] (__(a|ub|t)san|_ITM|__gmon|__cxa)' | cut -d ' ' -f 2-
+--
+T sqlite3_sembed_init
+SQL
+
+expect "a table is embedded and searched" <<'SQL'
+CREATE TABLE docs(id INTEGER PRIMARY KEY, body TEXT, embedding BLOB);
+INSERT INTO docs(body) VALUES ('the river'), ('a stone'), ('the running water');
+UPDATE docs SET embedding = embed(body);
+SELECT body FROM docs ORDER BY cos_sim(embedding, embed('a stone')) DESC LIMIT 1;
+SELECT count(*), sum(length(embedding)) FROM docs;
+--
+a stone
+3|288
+SQL
+
+expect "the table is there for the next shell" <<'SQL'
+SELECT body FROM docs WHERE embedding = embed('the river');
+--
+the river
+SQL
+
+expect "many texts in one call" <<'SQL'
+SELECT id, length(vector) FROM embed_batch('["river", null, "stone"]');
+SELECT d.id, b.vector = d.embedding FROM docs AS d
+JOIN embed_batch((SELECT json_group_array(body) FROM (SELECT body FROM docs ORDER BY id))) AS b ON b.id = d.id - 1;
+--
+0|96
+1|
+2|96
+1|1
+2|1
+3|1
+SQL
+
+expect "what is there" <<'SQL'
+SELECT sembed_version() LIKE '_%._%._% (%)';
+SELECT sembed_load('again', 'tests/fixtures/tiny-bert');
+SELECT name, loaded, architecture, dimensions, max_tokens, similarity FROM sembed_models WHERE name IN ('again');
+--
+1
+again
+again|1|bert|24|64|cosine
+SQL
+
+expect "errors are told and do no harm" <<'SQL'
+SELECT cos_sim('[1,2,3]', '[1,2,3,4]');
+SELECT * FROM embed_batch;
+SELECT 'still here';
+--
+Error: cos_sim: vectors of different sizes: 3 and 4 dimensions
+Error: embed_batch: expected an argument, a JSON array of texts: embed_batch(json_array) or embed_batch(model, json_array)
+still here
+SQL
+
+exit $failed

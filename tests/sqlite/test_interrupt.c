@@ -1,0 +1,161 @@
+/* sqlite3_interrupt from another thread ends a long call within 100 ms, and the next call works. */
+#include "support.h"
+
+#include <pthread.h>
+#include <time.h>
+
+enum { TEXTS = 10000, LATEST_MS = 100 };
+
+static double milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+struct interruption {
+    sqlite3 *database;
+    long after_ms;
+    double called; /* when */
+};
+
+static void *interrupt(void *pointer)
+{
+    struct interruption *interruption = pointer;
+    nanosleep(&(struct timespec){.tv_nsec = interruption->after_ms * 1000000}, NULL);
+    interruption->called = milliseconds();
+    sqlite3_interrupt(interruption->database);
+    return NULL;
+}
+
+/* Runs the statement to its end and interrupts it on the way. */
+static void assert_interruptible(sqlite3 *database, const char *sql, long after_ms)
+{
+    struct interruption interruption = {database, after_ms, 0};
+    sqlite3_stmt *statement = prepare(database, sql);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, interrupt, &interruption), 0);
+    int result;
+    while ((result = sqlite3_step(statement)) == SQLITE_ROW)
+        continue;
+    double ended = milliseconds();
+    pthread_join(thread, NULL);
+    assert_int_equal(result, SQLITE_INTERRUPT);
+    assert_true(ended - interruption.called < LATEST_MS);
+    assert_int_equal(sqlite3_finalize(statement), SQLITE_INTERRUPT);
+
+    assert_int_equal(query_integer(database, "SELECT length(embed('river'))"),
+                     FIXTURE_DIMENSIONS * sizeof(float));
+}
+
+/* Long texts, so that the whole would take seconds. */
+static sqlite3 *open_with_texts(void)
+{
+    sqlite3 *database = open_database();
+    run(database, "SELECT embed('a model that is loaded')");
+    run(database,
+        "CREATE TABLE docs(body TEXT);"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+        "INSERT INTO docs SELECT replace(hex(zeroblob(60)), '00', 'river stone ' || i || ' ')"
+        " FROM n",
+        TEXTS);
+    return database;
+}
+
+static void test_embed_batch(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_with_texts();
+    for (long after = 20; after <= 100; after += 40)
+        assert_interruptible(database,
+                             "SELECT sum(length(vector)) FROM embed_batch("
+                             "(SELECT json_group_array(body) FROM docs))",
+                             after);
+    close_database(database);
+}
+
+static void test_embed_of_rows(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_with_texts();
+    assert_interruptible(database, "SELECT sum(length(embed(body))) FROM docs", 50);
+    close_database(database);
+}
+
+/* No row is in between where SQLite itself would stop: the core has to ask. */
+static void test_one_chunk(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_with_texts();
+    run(database, "CREATE TABLE chunk AS SELECT json_group_array(body) AS texts"
+                  " FROM (SELECT body FROM docs LIMIT 256)");
+    double start = milliseconds();
+    run(database, "SELECT count(vector) FROM chunk, embed_batch(texts)");
+    double whole = milliseconds() - start;
+    /* Only where the machine leaves time to interrupt it. */
+    if (whole > 15)
+        assert_interruptible(database, "SELECT count(vector) FROM chunk, embed_batch(texts)",
+                             (long)(whole / 4));
+    close_database(database);
+}
+
+/* The transaction of an interrupted INSERT is rolled back by SQLite; the connection goes on. */
+static void test_insert(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_with_texts();
+    run(database, "CREATE TABLE vectors(vector BLOB)");
+    assert_interruptible(database,
+                         "INSERT INTO vectors SELECT vector FROM embed_batch("
+                         "(SELECT json_group_array(body) FROM docs))",
+                         50);
+    assert_int_equal(query_integer(database, "SELECT count(*) FROM vectors"), 0);
+    run(database, "INSERT INTO vectors SELECT vector FROM embed_batch('[\"river\"]')");
+    assert_int_equal(query_integer(database, "SELECT count(*) FROM vectors"), 1);
+    close_database(database);
+}
+
+/* Asking SQLite must show nowhere: not to a tracer, nor to an authorizer. */
+static int count_trace(unsigned kind, void *counter, void *statement, void *sql)
+{
+    (void)kind, (void)statement, (void)sql;
+    ++*(int *)counter;
+    return 0;
+}
+
+static int count_authorizer(void *counter, int action, const char *a, const char *b, const char *c,
+                            const char *d)
+{
+    (void)action, (void)a, (void)b, (void)c, (void)d;
+    ++*(int *)counter;
+    return SQLITE_OK;
+}
+
+static void test_asking_is_invisible(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_database();
+    int traced = 0, authorized = 0;
+    sqlite3_stmt *statement = prepare(database, "SELECT embed('river'), embed('stone')");
+    sqlite3_trace_v2(database, SQLITE_TRACE_STMT, count_trace, &traced);
+    sqlite3_set_authorizer(database, count_authorizer, &authorized);
+    /* That prepares it again. */
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int once = authorized;
+    sqlite3_reset(statement);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_int_equal(authorized, once);
+    assert_int_equal(traced, 2);
+    sqlite3_finalize(statement);
+    close_database(database);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_embed_batch),         cmocka_unit_test(test_embed_of_rows),
+        cmocka_unit_test(test_one_chunk),           cmocka_unit_test(test_insert),
+        cmocka_unit_test(test_asking_is_invisible),
+    };
+    return cmocka_run_group_tests_name("interrupt", tests, use_fixtures, NULL);
+}
