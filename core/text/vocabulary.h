@@ -33,4 +33,33 @@ const char *vocabulary_token(const struct vocabulary *vocabulary, uint32_t id, s
 /* One past the largest id. */
 size_t vocabulary_id_limit(const struct vocabulary *vocabulary);
 
+/* How many tokens there are, and the bytes of the longest. */
+size_t vocabulary_count(const struct vocabulary *vocabulary);
+size_t vocabulary_longest(const struct vocabulary *vocabulary);
+
+/*
+ * The hash of a token, byte by byte, so that the prefixes of a word are hashed in one pass:
+ *
+ *     state = VOCABULARY_HASH_SEED; for each byte: state = vocabulary_hash_byte(state, byte);
+ *     vocabulary_find_hashed(vocabulary, vocabulary_hash_finish(state), word, bytes so far)
+ *
+ * FNV-1a (Fowler, Noll, Vo) with the avalanche of MurmurHash3 (Appleby) behind it.
+ */
+#define VOCABULARY_HASH_SEED 2166136261u
+
+static inline uint32_t vocabulary_hash_byte(uint32_t state, unsigned char byte)
+{
+    return (state ^ byte) * 16777619u;
+}
+static inline uint32_t vocabulary_hash_finish(uint32_t state)
+{
+    state ^= state >> 16;
+    state *= 0x85ebca6bu;
+    return state ^ (state >> 13);
+}
+uint32_t vocabulary_hash(const char *token, size_t length);
+
+uint32_t vocabulary_find_hashed(const struct vocabulary *vocabulary, uint32_t hash,
+                                const char *token, size_t length);
+
 #endif

@@ -1,0 +1,68 @@
+#include "core/text/aligned_text.h"
+
+sembed_status aligned_text_reserve(struct aligned_text *text, size_t more, sembed_error *error)
+{
+    size_t wanted;
+    if (!size_add(text->length, more, &wanted) || wanted > UINT32_MAX)
+        return error_set(error, SEMBED_LIMIT, "normalized text takes over 4 GB");
+    if (!memory_grow((void **)&text->bytes, &text->capacity, wanted, 1) ||
+        (text->tracked &&
+         !memory_grow((void **)&text->spans, &text->span_capacity, wanted, sizeof *text->spans)))
+        return error_no_memory(error, "normalized text");
+    return SEMBED_OK;
+}
+
+sembed_status aligned_text_set(struct aligned_text *text, const char *bytes, size_t length,
+                               size_t offset, bool tracked, sembed_error *error)
+{
+    aligned_text_clear(text, tracked);
+    sembed_status status = aligned_text_reserve(text, length, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (length)
+        memcpy(text->bytes, bytes, length);
+    text->length = length;
+    for (size_t at = 0, size; tracked && at < length; at += size) {
+        unicode_decode(bytes + at, &size);
+        struct span span = {(uint32_t)(offset + at), (uint32_t)(offset + at + size)};
+        for (size_t i = 0; i < size; i++)
+            text->spans[at + i] = span;
+    }
+    return SEMBED_OK;
+}
+
+sembed_status aligned_text_copy(struct aligned_text *text, const struct aligned_text *from,
+                                size_t start, size_t stop, sembed_error *error)
+{
+    size_t length = stop - start;
+    sembed_status status = aligned_text_reserve(text, length, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (length)
+        memcpy(text->bytes + text->length, from->bytes + start, length);
+    if (text->tracked && length)
+        memcpy(text->spans + text->length, from->spans + start, length * sizeof *text->spans);
+    text->length += length;
+    return SEMBED_OK;
+}
+
+sembed_status aligned_text_insert(struct aligned_text *text, const char *bytes, size_t length,
+                                  struct span source, sembed_error *error)
+{
+    sembed_status status = aligned_text_reserve(text, length, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (length)
+        memcpy(text->bytes + text->length, bytes, length);
+    for (size_t i = 0; text->tracked && i < length; i++)
+        text->spans[text->length + i] = source;
+    text->length += length;
+    return SEMBED_OK;
+}
+
+void aligned_text_free(struct aligned_text *text)
+{
+    memory_free(text->bytes);
+    memory_free(text->spans);
+    *text = (struct aligned_text){0};
+}

@@ -1,0 +1,481 @@
+/*
+ * From a text to its tokens.
+ *
+ * A text is worked through in parts, so that a long one of which only the first tokens are wanted
+ * costs no more than those. A part ends before an added token, at the end of the text, or, where
+ * the tokenizer's components allow it, between an ASCII letter or digit and a space:
+ *
+ *     the text        We met in [MASK] last   year and …
+ *     parts           ├───────┤ token ├───────────────┤├─
+ */
+#include "core/text/tokenizer_internal.h"
+
+#include <string.h>
+
+#define PART_BYTES 2048
+
+struct tokenizer_scratch {
+    struct aligned_text text;
+    struct normalizer_scratch normalizer;
+    struct pretokenizer_scratch pretokenizer;
+    struct splits splits;
+    struct wordpiece_scratch wordpiece;
+    struct pieces pieces;
+    struct encoding sequences[2];
+    /* A text that is not valid UTF-8, repaired, and where each of its bytes stood. */
+    char *repaired;
+    size_t repaired_capacity;
+    uint32_t *origins; /* [length of repaired + 1] */
+    size_t origins_capacity;
+};
+
+sembed_status tokenizer_scratch_create(struct tokenizer_scratch **scratch, sembed_error *error)
+{
+    *scratch = memory_calloc(1, sizeof **scratch);
+    return *scratch ? SEMBED_OK : error_no_memory(error, "the tokenizer's working memory");
+}
+
+void tokenizer_scratch_destroy(struct tokenizer_scratch *scratch)
+{
+    if (!scratch)
+        return;
+    aligned_text_free(&scratch->text);
+    normalizer_scratch_free(&scratch->normalizer);
+    pretokenizer_scratch_free(&scratch->pretokenizer);
+    memory_free(scratch->splits.items);
+    wordpiece_scratch_free(&scratch->wordpiece);
+    memory_free(scratch->pieces.items);
+    encoding_free(&scratch->sequences[0]);
+    encoding_free(&scratch->sequences[1]);
+    memory_free(scratch->repaired);
+    memory_free(scratch->origins);
+    memory_free(scratch);
+}
+
+/* ------------------------------------------------------------------------------- encodings */
+
+void encoding_free(struct encoding *encoding)
+{
+    memory_free(encoding->ids);
+    memory_free(encoding->types);
+    memory_free(encoding->start);
+    memory_free(encoding->stop);
+    *encoding = (struct encoding){0};
+}
+
+static sembed_status encoding_reserve(struct encoding *encoding, size_t more, sembed_error *error)
+{
+    size_t wanted;
+    if (!size_add(encoding->count, more, &wanted))
+        return error_no_memory(error, "the tokens of a text");
+    if (wanted <= encoding->capacity)
+        return SEMBED_OK;
+    size_t capacities[4] = {encoding->capacity, encoding->capacity, encoding->capacity,
+                            encoding->capacity};
+    if (!memory_grow((void **)&encoding->ids, &capacities[0], wanted, sizeof *encoding->ids) ||
+        !memory_grow((void **)&encoding->types, &capacities[1], wanted, sizeof *encoding->types) ||
+        !memory_grow((void **)&encoding->start, &capacities[2], wanted, sizeof *encoding->start) ||
+        !memory_grow((void **)&encoding->stop, &capacities[3], wanted, sizeof *encoding->stop))
+        return error_no_memory(error, "the tokens of a text");
+    encoding->capacity = capacities[0];
+    return SEMBED_OK;
+}
+
+/* ------------------------------------------------------------------------------- one sequence */
+
+/* The work on one text. */
+struct job {
+    const struct tokenizer *tokenizer;
+    struct tokenizer_scratch *scratch;
+    const sembed_poll *poll;
+    sembed_error *error;
+    struct encoding *out;
+    const char *text; /* valid UTF-8 */
+    size_t length;
+    bool with_offsets;
+    size_t enough; /* stop behind the word with which there are this many tokens */
+    bool stopped;
+};
+
+static sembed_status emit(struct job *job, uint32_t id, size_t start, size_t stop)
+{
+    struct encoding *out = job->out;
+    if (out->count == out->capacity) {
+        sembed_status status = encoding_reserve(out, 1, job->error);
+        if (status != SEMBED_OK)
+            return status;
+    }
+    out->ids[out->count] = id;
+    if (job->with_offsets) {
+        const struct span *spans = job->scratch->text.spans;
+        out->start[out->count] = spans[start].start;
+        out->stop[out->count] = spans[stop - 1].stop;
+    }
+    out->count++;
+    return SEMBED_OK;
+}
+
+static sembed_status split_word(struct job *job, const char *word, size_t length)
+{
+    switch (job->tokenizer->subword_type) {
+    case SUBWORD_WORDPIECE:
+        return wordpiece_split(job->tokenizer->wordpiece, &job->scratch->wordpiece, word, length,
+                               &job->scratch->pieces, job->error);
+    case SUBWORD_NONE:
+        break;
+    }
+    return SEMBED_OK;
+}
+
+static sembed_status emit_word(struct job *job, struct split split)
+{
+    struct pieces *pieces = &job->scratch->pieces;
+    pieces->count = 0;
+    sembed_status status =
+        split_word(job, job->scratch->text.bytes + split.start, split.stop - split.start);
+    for (size_t i = 0; i < pieces->count && status == SEMBED_OK; i++)
+        status = emit(job, pieces->items[i].id, split.start + pieces->items[i].start,
+                      split.start + pieces->items[i].stop);
+    return status;
+}
+
+static sembed_status emit_splits(struct job *job)
+{
+    const struct splits *splits = &job->scratch->splits;
+    for (size_t i = 0; i < splits->count; i++) {
+        struct split split = splits->items[i];
+        sembed_status status;
+        if (split.token != VOCABULARY_NONE) {
+            status = emit(job, split.token, split.start, split.stop);
+        } else {
+            status = emit_word(job, split);
+            if (job->out->count >= job->enough) {
+                job->stopped = true;
+                return status;
+            }
+        }
+        if (status != SEMBED_OK)
+            return status;
+    }
+    return SEMBED_OK;
+}
+
+/* Cuts the added tokens out of the normalized part. */
+static sembed_status split_normalized(struct job *job)
+{
+    struct tokenizer_scratch *scratch = job->scratch;
+    size_t length = scratch->text.length;
+    struct added_search search = {scratch->text.bytes, length, true, 0, 0};
+    size_t done = 0, start, stop;
+    uint32_t id;
+    sembed_status status = SEMBED_OK;
+    scratch->splits.count = 0;
+    while (status == SEMBED_OK &&
+           added_tokens_next(job->tokenizer->added_tokens, &search, length, &id, &start, &stop)) {
+        status = splits_append(&scratch->splits, done, start, VOCABULARY_NONE, job->error);
+        if (status == SEMBED_OK)
+            status = splits_append(&scratch->splits, start, stop, id, job->error);
+        done = stop;
+    }
+    if (status == SEMBED_OK)
+        status = splits_append(&scratch->splits, done, length, VOCABULARY_NONE, job->error);
+    return status;
+}
+
+/* Bytes [start, stop) of the text, in which no added token is left but in normalized spelling. */
+static sembed_status encode_part(struct job *job, size_t start, size_t stop, bool at_start,
+                                 bool at_end)
+{
+    if (start == stop)
+        return SEMBED_OK;
+    if (poll_wants_stop(job->poll))
+        return error_canceled(job->error);
+    struct tokenizer_scratch *scratch = job->scratch;
+    sembed_status status = aligned_text_set(&scratch->text, job->text + start, stop - start, start,
+                                            job->with_offsets, job->error);
+    if (status == SEMBED_OK)
+        status = normalizer_apply(job->tokenizer->normalizer, &scratch->normalizer, &scratch->text,
+                                  at_start, at_end, job->poll, job->error);
+    if (status == SEMBED_OK)
+        status = split_normalized(job);
+    if (status == SEMBED_OK)
+        status = pretokenizer_apply(job->tokenizer->pretokenizer, &scratch->pretokenizer,
+                                    &scratch->text, &scratch->splits, job->poll, job->error);
+    return status == SEMBED_OK ? emit_splits(job) : status;
+}
+
+static sembed_status emit_added(struct job *job, uint32_t id, size_t start, size_t stop)
+{
+    sembed_status status = aligned_text_set(&job->scratch->text, job->text + start, stop - start,
+                                            start, job->with_offsets, job->error);
+    return status == SEMBED_OK ? emit(job, id, 0, stop - start) : status;
+}
+
+static bool is_ascii_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* The last place in (start, stop) where the text may be cut; start where there is none. */
+static size_t find_cut(const struct job *job, size_t start, size_t stop)
+{
+    if (!job->tokenizer->allows_cuts)
+        return start;
+    for (size_t at = stop - 1; at > start; at--)
+        if (job->text[at] == ' ' && is_ascii_alphanumeric(job->text[at - 1]))
+            return at;
+    return start;
+}
+
+static sembed_status encode_sequence(struct job *job)
+{
+    struct added_search search = {job->text, job->length, false, 0, 0};
+    size_t segment = 0;             /* where the current run without added tokens began */
+    size_t done = 0;                /* what is before has been tokenized */
+    size_t part_bytes = PART_BYTES; /* grows where there is no place to cut */
+    sembed_status status = SEMBED_OK;
+    job->out->count = 0;
+    while (done < job->length && status == SEMBED_OK && !job->stopped) {
+        size_t limit = job->length - done > part_bytes ? done + part_bytes : job->length;
+        uint32_t id;
+        size_t start, stop;
+        if (added_tokens_next(job->tokenizer->added_tokens, &search, limit, &id, &start, &stop)) {
+            status = encode_part(job, done, start, done == segment, true);
+            if (status == SEMBED_OK && !job->stopped)
+                status = emit_added(job, id, start, stop);
+            segment = done = stop;
+            part_bytes = PART_BYTES;
+            continue;
+        }
+        size_t cut = limit == job->length ? limit : find_cut(job, done, limit);
+        if (cut == done) {
+            part_bytes = part_bytes > SIZE_MAX / 2 ? SIZE_MAX : part_bytes * 2;
+            continue;
+        }
+        status = encode_part(job, done, cut, done == segment, cut == job->length);
+        done = cut;
+        part_bytes = PART_BYTES;
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------- repair */
+
+/* Copies a text with a U+FFFD for each fault; with origins, where each byte of it stood. */
+static sembed_status copy_repaired(struct tokenizer_scratch *scratch, sembed_text text,
+                                   bool with_origins, size_t *length, sembed_error *error)
+{
+    size_t at = 0, size = 0;
+    while (at < text.length) {
+        size_t valid = unicode_valid_prefix(text.data + at, text.length - at);
+        size_t wanted = size + valid + UNICODE_LONGEST;
+        if (wanted > UINT32_MAX)
+            return error_set(error, SEMBED_LIMIT, "the text takes over 4 GB");
+        if (!memory_grow((void **)&scratch->repaired, &scratch->repaired_capacity, wanted, 1) ||
+            (with_origins && !memory_grow((void **)&scratch->origins, &scratch->origins_capacity,
+                                          wanted, sizeof *scratch->origins)))
+            return error_no_memory(error, "a text that is not valid UTF-8");
+        memcpy(scratch->repaired + size, text.data + at, valid);
+        for (size_t i = 0; with_origins && i < valid; i++)
+            scratch->origins[size + i] = (uint32_t)(at + i);
+        size += valid;
+        at += valid;
+        if (at == text.length)
+            break;
+        size_t mark = unicode_encode(UNICODE_REPLACEMENT, scratch->repaired + size);
+        for (size_t i = 0; with_origins && i < mark; i++)
+            scratch->origins[size + i] = (uint32_t)at;
+        size += mark;
+        at += unicode_fault_length(text.data + at, text.length - at);
+    }
+    if (with_origins)
+        scratch->origins[size] = (uint32_t)text.length;
+    *length = size;
+    return SEMBED_OK;
+}
+
+static void restore_offsets(struct encoding *encoding, const uint32_t *origins)
+{
+    for (size_t i = 0; i < encoding->count; i++) {
+        encoding->start[i] = origins[encoding->start[i]];
+        encoding->stop[i] = origins[encoding->stop[i]];
+    }
+}
+
+/* Tokenizes any text into job->out. */
+static sembed_status encode_text(struct job *job, sembed_text text)
+{
+    if (text.length > UINT32_MAX)
+        return error_set(job->error, SEMBED_LIMIT, "the text takes %zu bytes, over 4 GB",
+                         text.length);
+    if (unicode_valid_prefix(text.data, text.length) == text.length) {
+        job->text = text.data;
+        job->length = text.length;
+        return encode_sequence(job);
+    }
+    sembed_status status =
+        copy_repaired(job->scratch, text, job->with_offsets, &job->length, job->error);
+    job->text = job->scratch->repaired;
+    if (status == SEMBED_OK)
+        status = encode_sequence(job);
+    if (status == SEMBED_OK && job->with_offsets)
+        restore_offsets(job->out, job->scratch->origins);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------- templates */
+
+static sembed_status append_sequence(struct encoding *encoding, const struct encoding *sequence,
+                                     uint8_t type, bool with_offsets, sembed_error *error)
+{
+    sembed_status status = encoding_reserve(encoding, sequence->count, error);
+    if (status != SEMBED_OK || sequence->count == 0)
+        return status;
+    size_t at = encoding->count, count = sequence->count;
+    memcpy(encoding->ids + at, sequence->ids, count * sizeof *encoding->ids);
+    memset(encoding->types + at, type, count);
+    if (with_offsets) {
+        memcpy(encoding->start + at, sequence->start, count * sizeof *encoding->start);
+        memcpy(encoding->stop + at, sequence->stop, count * sizeof *encoding->stop);
+    }
+    encoding->count += count;
+    return SEMBED_OK;
+}
+
+static sembed_status append_special(struct encoding *encoding, struct template_part part,
+                                    sembed_error *error)
+{
+    sembed_status status = encoding_reserve(encoding, 1, error);
+    if (status != SEMBED_OK)
+        return status;
+    size_t at = encoding->count++;
+    encoding->ids[at] = part.id;
+    encoding->types[at] = part.type;
+    encoding->start[at] = encoding->stop[at] = 0;
+    return SEMBED_OK;
+}
+
+static sembed_status fill_template(const struct template *template,
+                                   const struct encoding sequences[2], bool with_offsets,
+                                   struct encoding *encoding, sembed_error *error)
+{
+    encoding->count = 0;
+    for (size_t i = 0; i < template->count; i++) {
+        struct template_part part = template->parts[i];
+        sembed_status status = part.id < TEMPLATE_FIRST
+                                   ? append_special(encoding, part, error)
+                                   : append_sequence(encoding, &sequences[part.id - TEMPLATE_FIRST],
+                                                     part.type, with_offsets, error);
+        if (status != SEMBED_OK)
+            return status;
+    }
+    return SEMBED_OK;
+}
+
+static sembed_status room_for_sequences(const struct template *template, size_t limit, size_t *room,
+                                        sembed_error *error)
+{
+    if (limit < template->special_count)
+        return error_set(error, SEMBED_INVALID_ARGUMENT,
+                         "a limit of %zu tokens leaves no room for the %zu special tokens", limit,
+                         template->special_count);
+    *room = limit - template->special_count;
+    return SEMBED_OK;
+}
+
+sembed_status tokenizer_encode(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
+                               sembed_text text, size_t limit, bool with_offsets,
+                               const sembed_poll *poll, struct encoding *encoding,
+                               sembed_error *error)
+{
+    const struct template *template = &tokenizer->postprocessor.single;
+    struct encoding *sequence = &scratch->sequences[0];
+    size_t room = 0;
+    sembed_status status = room_for_sequences(template, limit, &room, error);
+    if (status != SEMBED_OK)
+        return status;
+    struct job job = {.tokenizer = tokenizer,
+                      .scratch = scratch,
+                      .poll = poll,
+                      .error = error,
+                      .out = sequence,
+                      .with_offsets = with_offsets,
+                      .enough = room == SIZE_MAX ? SIZE_MAX : room + 1};
+    status = encode_text(&job, text);
+    if (status != SEMBED_OK)
+        return status;
+    encoding->truncated = sequence->count > room;
+    if (encoding->truncated)
+        sequence->count = room;
+    return fill_template(template, scratch->sequences, with_offsets, encoding, error);
+}
+
+/* The tokenizers library's TruncationStrategy::LongestFirst: the longer sequence is cut to what the
+ * shorter leaves; where that would make it the shorter, both get half, and the odd token goes to
+ * the longer one, or to the second where both are as long. Source: src/utils/truncation.rs. */
+static void share_room(size_t room, size_t *first, size_t *second)
+{
+    bool first_is_longer = *first > *second;
+    size_t shorter = first_is_longer ? *second : *first;
+    size_t longer;
+    if (shorter <= room && shorter <= room - shorter) {
+        longer = room - shorter;
+    } else {
+        shorter = room / 2;
+        longer = shorter + room % 2;
+    }
+    *first = first_is_longer ? longer : shorter;
+    *second = first_is_longer ? shorter : longer;
+}
+
+/* Both texts of a pair, each until it has `enough` tokens; *stopped: both had so many. */
+static sembed_status encode_both(struct job *job, const sembed_text texts[2], size_t enough,
+                                 bool *stopped)
+{
+    *stopped = true;
+    for (int i = 0; i < 2; i++) {
+        job->out = &job->scratch->sequences[i];
+        job->enough = enough;
+        job->stopped = false;
+        sembed_status status = encode_text(job, texts[i]);
+        if (status != SEMBED_OK)
+            return status;
+        *stopped &= job->stopped;
+    }
+    return SEMBED_OK;
+}
+
+sembed_status tokenizer_encode_pair(const struct tokenizer *tokenizer,
+                                    struct tokenizer_scratch *scratch, sembed_text first,
+                                    sembed_text second, size_t limit, bool with_offsets,
+                                    const sembed_poll *poll, struct encoding *encoding,
+                                    sembed_error *error)
+{
+    const struct template *template = &tokenizer->postprocessor.pair;
+    struct encoding *sequences = scratch->sequences;
+    const sembed_text texts[2] = {first, second};
+    struct job job = {.tokenizer = tokenizer,
+                      .scratch = scratch,
+                      .poll = poll,
+                      .error = error,
+                      .with_offsets = with_offsets};
+    size_t room = 0;
+    bool both_stopped = false;
+    sembed_status status = room_for_sequences(template, limit, &room, error);
+    if (status == SEMBED_OK)
+        status = encode_both(&job, texts, room == SIZE_MAX ? room : room + 1, &both_stopped);
+    /* Who gets the odd token depends on which text is longer, so both are read to their ends. */
+    if (status == SEMBED_OK && both_stopped && room % 2 == 1)
+        status = encode_both(&job, texts, SIZE_MAX, &both_stopped);
+    if (status != SEMBED_OK)
+        return status;
+
+    size_t counts[2] = {sequences[0].count, sequences[1].count};
+    encoding->truncated = counts[0] > room || counts[1] > room - counts[0];
+    if (encoding->truncated)
+        share_room(room, &counts[0], &counts[1]);
+    for (int i = 0; i < 2; i++)
+        if (counts[i] < sequences[i].count)
+            sequences[i].count = counts[i];
+    return fill_template(template, sequences, with_offsets, encoding, error);
+}

@@ -1,0 +1,110 @@
+#include "core/text/tokenizer_internal.h"
+
+#include "core/base/file.h"
+
+#include <string.h>
+
+static sembed_status read_max_length(struct tokenizer *tokenizer, const char *folder,
+                                     sembed_error *error)
+{
+    tokenizer->max_length = SIZE_MAX;
+    char *path = path_join(folder, "tokenizer_config.json");
+    if (!path)
+        return error_no_memory(error, "a path");
+    sembed_status status = SEMBED_OK;
+    if (file_exists(path)) {
+        struct json_file file;
+        status = json_file_open(path, &file, error);
+        if (status == SEMBED_OK) {
+            /* "No limit" is written as a number too large for an integer. */
+            const json_t *length = json_object_get(file.root, "model_max_length");
+            if (json_is_integer(length) && json_integer_value(length) > 0)
+                tokenizer->max_length = (size_t)json_integer_value(length);
+            json_file_close(&file);
+        }
+    }
+    memory_free(path);
+    return status;
+}
+
+static sembed_status fill(struct tokenizer *tokenizer, const char *folder, const sembed_poll *poll,
+                          sembed_error *error)
+{
+    char *path = path_join(folder, "tokenizer.json");
+    if (!path)
+        return error_no_memory(error, "a path");
+    sembed_status status = tokenizer_read_json(tokenizer, path, poll, error);
+    memory_free(path);
+    if (status == SEMBED_OK)
+        status = read_max_length(tokenizer, folder, error);
+    if (status == SEMBED_OK)
+        status = added_tokens_finish(tokenizer->added_tokens, tokenizer->normalizer, error);
+    if (status == SEMBED_OK)
+        tokenizer->allows_cuts = normalizer_allows_cuts(tokenizer->normalizer) &&
+                                 pretokenizer_allows_cuts(tokenizer->pretokenizer) &&
+                                 added_tokens_allow_cuts(tokenizer->added_tokens);
+    return status;
+}
+
+sembed_status tokenizer_open(const char *folder, const sembed_poll *poll,
+                             struct tokenizer **tokenizer, sembed_error *error)
+{
+    struct tokenizer *made = memory_calloc(1, sizeof *made);
+    if (!made)
+        return error_no_memory(error, "a tokenizer");
+    sembed_status status = fill(made, folder, poll, error);
+    if (status != SEMBED_OK) {
+        tokenizer_close(made);
+        return status;
+    }
+    *tokenizer = made;
+    return SEMBED_OK;
+}
+
+void tokenizer_close(struct tokenizer *tokenizer)
+{
+    if (!tokenizer)
+        return;
+    wordpiece_destroy(tokenizer->wordpiece);
+    vocabulary_destroy(tokenizer->vocabulary);
+    added_tokens_destroy(tokenizer->added_tokens);
+    normalizer_destroy(tokenizer->normalizer);
+    pretokenizer_destroy(tokenizer->pretokenizer);
+    postprocessor_free(&tokenizer->postprocessor);
+    memory_free(tokenizer);
+}
+
+static size_t template_id_limit(const struct template *template)
+{
+    size_t limit = 0;
+    for (size_t i = 0; i < template->count; i++)
+        if (template->parts[i].id < TEMPLATE_FIRST && template->parts[i].id >= limit)
+            limit = (size_t) template->parts[i].id + 1;
+    return limit;
+}
+
+size_t tokenizer_id_limit(const struct tokenizer *tokenizer)
+{
+    const size_t limits[] = {
+        vocabulary_id_limit(tokenizer->vocabulary),
+        added_tokens_id_limit(tokenizer->added_tokens),
+        template_id_limit(&tokenizer->postprocessor.single),
+        template_id_limit(&tokenizer->postprocessor.pair),
+    };
+    size_t largest = 0;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if (limits[i] > largest)
+            largest = limits[i];
+    return largest;
+}
+
+size_t tokenizer_max_length(const struct tokenizer *tokenizer)
+{
+    return tokenizer->max_length;
+}
+
+const char *tokenizer_token(const struct tokenizer *tokenizer, uint32_t id, size_t *length)
+{
+    const char *added = added_tokens_content(tokenizer->added_tokens, id, length);
+    return added ? added : vocabulary_token(tokenizer->vocabulary, id, length);
+}

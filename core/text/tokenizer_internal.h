@@ -1,0 +1,31 @@
+/* What a tokenizer is made of: filled by tokenizer_json.c, used by tokenizer.c. */
+#ifndef SEMBED_TEXT_TOKENIZER_INTERNAL_H
+#define SEMBED_TEXT_TOKENIZER_INTERNAL_H
+
+#include "core/text/added_tokens.h"
+#include "core/text/normalizer.h"
+#include "core/text/postprocessor.h"
+#include "core/text/pretokenizer.h"
+#include "core/text/tokenizer.h"
+#include "core/text/vocabulary.h"
+#include "core/text/wordpiece.h"
+
+enum subword_type { SUBWORD_NONE, SUBWORD_WORDPIECE };
+
+struct tokenizer {
+    struct vocabulary *vocabulary;
+    struct added_tokens *added_tokens;
+    struct normalizer *normalizer;
+    struct pretokenizer *pretokenizer;
+    enum subword_type subword_type;
+    struct wordpiece *wordpiece;
+    struct postprocessor postprocessor;
+    size_t max_length;
+    bool allows_cuts; /* a long text may be tokenized in parts, see normalizer_allows_cuts */
+};
+
+/* Fills a zeroed tokenizer from tokenizer.json. */
+SEMBED_MUST_CHECK sembed_status tokenizer_read_json(struct tokenizer *tokenizer, const char *path,
+                                                    const sembed_poll *poll, sembed_error *error);
+
+#endif
