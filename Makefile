@@ -7,6 +7,7 @@
 #   make check            unit tests and SQLite tests
 #   make asan ubsan tsan  the same under a sanitizer
 #   make bench            texts per second
+#   make parity           the programs behind tests/parity/*.py
 #   make format           clang-format over all C files
 #
 # ONEDNN=no builds without oneDNN: OpenBLAS alone multiplies. BUILD names the folder for what is made.
@@ -122,6 +123,14 @@ $(BUILD)/tests/sqlite/test_core_%: $(BUILD)/tests/sqlite/test_core_%.o $(BUILD)/
 	$(CC) $(SANITIZE) $(if $(findstring calls,$*),-Wl$(,)--wrap=sembed_embed) -o $@ $^ \
 	    -lcmocka -lsqlite3 $(CORE_LIBS)
 
+# What the scripts of tests/parity ask; they need Python with the reference, so no test run builds them.
+PARITY_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*.c))
+
+$(BUILD)/tests/parity/%: $(BUILD)/tests/parity/%.o $(CORE_LIBRARY)
+	$(CC) $(SANITIZE) -o $@ $^ $(CORE_LIBS)
+
+parity: $(PARITY_PROGRAMS)
+
 check: check-unit check-sqlite
 
 check-unit: $(TEST_PROGRAMS)
@@ -190,5 +199,5 @@ pg install installcheck uninstall:
 	@exit 1
 endif
 
-.PHONY: default all sqlite check check-unit check-sqlite asan ubsan tsan bench format format-check \
+.PHONY: default all sqlite check check-unit check-sqlite asan ubsan tsan bench parity format format-check \
         clean clean-build pg install installcheck uninstall
