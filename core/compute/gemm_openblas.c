@@ -5,7 +5,9 @@
  * Rows and bits. Its kernels work on blocks of rows of x, and a last, smaller block, as a product
  * of few rows, runs code that adds up in another order. Blocks are 12 rows on Haswell and 2 on
  * Prescott, and the code for small products of SkylakeX differs below 4 rows; so rows are rounded up
- * to a multiple of 24, and every row of every call lies in a full block.
+ * to a multiple of 24, and every row of every call lies in a full block. A product of at most a
+ * million multiplications may take that code for small ones, a larger one never does; so weights so
+ * few that 24 rows are a small product are multiplied 24 rows at a time, whatever the batch.
  */
 #include "core/compute/gemm_engine.h"
 
@@ -16,7 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROW_BLOCK 24
+#define ROW_BLOCK     24
+#define SMALL_PRODUCT (100 * 100 * 100)
 
 struct openblas_weights {
     struct gemm_shape shape;
@@ -80,10 +83,13 @@ static sembed_status openblas_multiply(const void *packed, void *session, const 
     const struct gemm_shape *shape = &weights->shape;
     size_t padded = openblas_padded_rows(rows);
     int outputs = (int)shape->outputs, inputs = (int)shape->inputs;
+    size_t step = shape->outputs * shape->inputs <= SMALL_PRODUCT / ROW_BLOCK ? ROW_BLOCK : padded;
     (void)session;
     (void)error;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)padded, outputs, inputs, 1.0f, x,
-                inputs, weights->weight, inputs, 0.0f, y, outputs);
+    for (size_t row = 0; row < padded; row += step)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)step, outputs, inputs, 1.0f,
+                    x + row * shape->inputs, inputs, weights->weight, inputs, 0.0f,
+                    y + row * shape->outputs, outputs);
     kernels()->bias_activate(shape->activation, weights->bias, padded, shape->outputs, y);
     return SEMBED_OK;
 }
