@@ -1,0 +1,69 @@
+\getenv models SEMBED_REGRESS_MODELS
+\set good :models /good
+\set broken :models /broken
+\set empty :models /empty
+\set both :broken ':' :good
+
+-- The default model: the only one, the one that is set, none where there are several.
+SELECT cardinality(embed('river'));
+SET sembed.model = 'tiny-bert';
+SELECT cardinality(embed('river'));
+SET sembed.model = 'no-such-model';
+SELECT error_of($$SELECT embed('river')$$);
+SELECT cardinality(embed('tiny-bert', 'river'));
+RESET sembed.model;
+SET sembed.model_path = :'both';
+SELECT error_of($$SELECT embed('river')$$) ~ 'several' AS several;
+SET sembed.model = 'tiny-bert';
+SELECT cardinality(embed('river'));
+
+-- Set within a statement, in a function, in a transaction that is rolled back.
+SET sembed.model = 'no-weights';
+SELECT i, CASE WHEN i = 2 THEN set_config('sembed.model', 'tiny-bert', false) END AS model,
+       CASE WHEN i > 1 THEN cardinality(embed('river')) END AS dimensions
+FROM generate_series(1, 3) AS i;
+RESET sembed.model;
+CREATE FUNCTION embed_with_setting(content text) RETURNS real[]
+    LANGUAGE sql SET sembed.model = 'tiny-bert' RETURN embed(content);
+SELECT cardinality(embed_with_setting('river'));
+SELECT error_of($$SELECT embed('river')$$) ~ 'several' AS several;
+BEGIN;
+SET LOCAL sembed.model = 'tiny-bert';
+SELECT cardinality(embed('river'));
+ROLLBACK;
+SELECT error_of($$SELECT embed('river')$$) ~ 'several' AS several;
+
+-- A model that was loaded is not found under a path without it.
+SET sembed.model_path = :'empty';
+SELECT error_of($$SELECT embed('tiny-bert', 'river')$$);
+RESET sembed.model_path;
+SELECT cardinality(embed('tiny-bert', 'river'));
+
+-- Values are looked at when they are set.
+SET sembed.model = '../good/tiny-bert';
+SET sembed.model = '.hidden';
+SET sembed.model_path = 'models';
+SET sembed.model_path = '/models:models';
+SET sembed.no_such_setting = 1;
+SELECT name, vartype, context FROM pg_settings WHERE name LIKE 'sembed.%' ORDER BY name;
+
+-- Which folders the server reads is the administrator's to say.
+SET client_min_messages = error;
+DROP ROLE IF EXISTS regress_sembed_reader;
+RESET client_min_messages;
+CREATE ROLE regress_sembed_reader;
+SET ROLE regress_sembed_reader;
+SET sembed.model_path = '/tmp';
+SET sembed.model = 'tiny-bert';
+SELECT cardinality(embed('river'));
+SELECT name, loaded FROM sembed_models;
+RESET ROLE;
+-- Nor by a value that was set before the library is loaded and knows better.
+\c
+SET SESSION AUTHORIZATION regress_sembed_reader;
+SET sembed.model_path = '/tmp';
+SET sembed.model = '../x';
+SELECT cardinality(embed('river'));
+SELECT current_setting('sembed.model_path') = :'good' AS as_configured;
+RESET SESSION AUTHORIZATION;
+DROP ROLE regress_sembed_reader;
