@@ -51,11 +51,11 @@ static sembed_status check_config(const struct encoder_config *config, sembed_er
         return error_set(error, SEMBED_MALFORMED,
                          "expected a layer norm epsilon of at least 0, found %g",
                          (double)config->norm_epsilon);
-    if (config->relative_buckets &&
-        (config->relative_buckets < 4 || config->relative_max_distance <= config->relative_buckets))
+    if (config->relative_buckets && (config->relative_buckets < 4 ||
+                                     config->relative_max_distance <= config->relative_buckets / 4))
         return error_set(error, SEMBED_MALFORMED,
-                         "expected at least 4 relative buckets and a longer distance, found %zu "
-                         "and %zu",
+                         "expected at least 4 relative buckets and a distance above a quarter of "
+                         "them, found %zu and %zu",
                          config->relative_buckets, config->relative_max_distance);
     return SEMBED_OK;
 }
@@ -252,10 +252,12 @@ static sembed_status check_texts(const struct encoder *encoder, const struct pac
     size_t vocabulary = encoder->tables[EMBEDDING_WORD].rows;
     const struct tensor *types = &encoder->tables[EMBEDDING_TOKEN_TYPE];
     *longest = 0;
+    if (texts->starts[0] != 0)
+        return error_set(error, SEMBED_INVALID_ARGUMENT,
+                         "expected the first text at token 0, found it at %zu", texts->starts[0]);
     for (size_t text = 0; text < texts->texts; text++) {
         size_t start = texts->starts[text], stop = texts->starts[text + 1];
-        if (start != (text ? start : 0) || stop <= start ||
-            stop - start > encoder->config.max_tokens)
+        if (stop <= start || stop - start > encoder->config.max_tokens)
             return error_set(error, SEMBED_INVALID_ARGUMENT,
                              "text %zu: expected 1 to %zu tokens, found tokens %zu to %zu", text,
                              encoder->config.max_tokens, start, stop);

@@ -40,6 +40,11 @@ static size_t chosen_engine(void)
     return engine;
 }
 
+const char *gemm_engine_choice(size_t i)
+{
+    return i < ENGINES ? engines[i]->choice : NULL;
+}
+
 static sembed_status error_unknown_engine(sembed_error *error)
 {
     char choices[64] = "";

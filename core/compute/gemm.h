@@ -52,4 +52,7 @@ SEMBED_MUST_CHECK sembed_status gemm_run(const struct gemm_weights *weights,
 /* The engine that weights packed now would get, and its version, such as "oneDNN 2.6.3". */
 const char *gemm_engine_name(void);
 
+/* The words that SEMBED_ENGINE may be in this build, the default first; NULL behind the last. */
+const char *gemm_engine_choice(size_t i);
+
 #endif

@@ -23,12 +23,13 @@ double dot_score(const float *a, const float *b, size_t n)
     return kernels()->dot(a, b, n);
 }
 
+/* 0 − x, so that equal vectors give 0 and not −0. */
 double euclidean_sim(const float *a, const float *b, size_t n)
 {
-    return -sqrt(kernels()->squared_distance(a, b, n));
+    return 0 - sqrt(kernels()->squared_distance(a, b, n));
 }
 
 double manhattan_sim(const float *a, const float *b, size_t n)
 {
-    return -kernels()->absolute_distance(a, b, n);
+    return 0 - kernels()->absolute_distance(a, b, n);
 }

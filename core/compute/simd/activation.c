@@ -3,8 +3,8 @@
 #include "core/compute/simd/vector.h"
 
 /*
- * The normal distribution's lower tail Φ(−t) for t ≥ 0, as exp(−t²/2)·P(t): what is left of it when
- * the bell curve is divided out is smooth and falls slowly from 1/2. P was fitted on [0, 5.5] so
+ * The normal distribution's lower tail Φ(−t) for 0 ≤ t ≤ 13, as exp(−t²/2)·P(t): what is left of it
+ * when the bell curve is divided out is smooth and falls slowly from 1/2. P was fitted on [0, 5.5] so
  * that t·Φ(−t) is right to 2e-8; beyond, t is held at 5.5 in P, and the exponential makes the rest
  * vanish.
  */
@@ -13,28 +13,29 @@ INLINE vfloat normal_tail(vfloat t)
     static const float coefficients[] = {
         5.5326677e-06f, -6.5704924e-05f, 0.0004704747f, -0.0023107724f, 0.008471904f, -0.024827363f,
         0.061440773f,   -0.13259555f,    0.24992587f,   -0.3989366f,    0.49999994f};
-    vfloat held = smaller(t, splat(5.5f));
+    vfloat held = smaller(splat(5.5f), t);
     vfloat p = splat(-2.0973519e-07f);
     for (size_t i = 0; i < sizeof coefficients / sizeof coefficients[0]; i++)
         p = p * held + coefficients[i];
-    return p * exponential(t * t * -0.5f);
+    return p * exponential_within(t * t * -0.5f);
 }
 
 /* x·Φ(x), the erf form: x·(1 + erf(x/√2))/2, within 1e-7 of it or half a unit in the last place. */
 INLINE vfloat gelu(vfloat x)
 {
-    vfloat t = magnitude(x);
-    return larger(x, splat(0)) - t * normal_tail(t);
+    vfloat t = smaller(splat(13.0f), magnitude(x));
+    return larger(splat(0), x) - t * normal_tail(t);
 }
 
 INLINE vfloat sigmoid(vfloat x)
 {
-    return 1.0f / (1.0f + exponential(smaller(-x, splat(87.3f))));
+    return 1.0f / (1.0f + exponential(smaller(splat(87.3f), -x)));
 }
 
 /* x·(1 + tanh(u))/2 = x·sigmoid(2u), u = √(2/π)·(x + 0.044715·x³). */
 INLINE vfloat gelu_tanh(vfloat x)
 {
+    x = larger(splat(-13.0f), x); /* beyond, the sigmoid's own limit would be multiplied by x */
     vfloat doubled = x * (x * x * 0.0713548162726f + 1.59576912161f);
     return x * sigmoid(doubled);
 }
@@ -42,7 +43,7 @@ INLINE vfloat gelu_tanh(vfloat x)
 /* tanh(x) = m/(m + 2) with m = exp(2x) − 1, which loses nothing for small x. */
 INLINE vfloat hyperbolic_tangent(vfloat x)
 {
-    vfloat held = larger(smaller(x, splat(9.1f)), splat(-9.1f));
+    vfloat held = larger(splat(-9.1f), smaller(splat(9.1f), x));
     struct reduced_exp e = reduce_exp(held + held);
     vfloat m = e.power * e.remainder + (e.power - 1.0f);
     return m / (m + 2.0f);
@@ -58,9 +59,9 @@ INLINE vfloat activate(const enum activation activation, vfloat x)
     case ACTIVATION_GELU_TANH:
         return gelu_tanh(x);
     case ACTIVATION_RELU:
-        return larger(x, splat(0));
+        return larger(splat(0), x);
     case ACTIVATION_SILU:
-        return x * sigmoid(x);
+        return larger(splat(-87.0f), x) * sigmoid(x);
     case ACTIVATION_TANH:
         return hyperbolic_tangent(x);
     case ACTIVATION_SIGMOID:

@@ -111,7 +111,7 @@ INLINE void score_keys(const struct block *block, const size_t keys, const size_
 #pragma GCC unroll 4
         for (size_t v = 0; v < vectors; v++) {
             store(block->scores + (first + r) * width + v * LANES, sums[r][v]);
-            largest[v] = larger(sums[r][v], largest[v]);
+            largest[v] = larger(largest[v], sums[r][v]);
         }
     }
 }

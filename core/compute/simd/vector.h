@@ -83,7 +83,7 @@ INLINE vdouble load_doubles(const float *from)
     return __builtin_convertvector(*(const vhalf_unaligned *)from, vdouble);
 }
 
-/* The larger one of each lane. */
+/* The larger one of each lane; b where one of them is not a number. */
 INLINE vfloat larger(vfloat a, vfloat b)
 {
 #if defined(__AVX512F__)
@@ -95,7 +95,7 @@ INLINE vfloat larger(vfloat a, vfloat b)
 #elif defined(__aarch64__)
     return vmaxq_f32(a, b);
 #else
-    vint mask = a > b;
+    vint mask = a > b; /* not a number: b */
     return (vfloat)(((vint)a & mask) | ((vint)b & ~mask));
 #endif
 }
@@ -160,11 +160,17 @@ INLINE struct reduced_exp reduce_exp(vfloat x)
     return (struct reduced_exp){(vfloat)(exponent + 0x3f800000), p * r * r + r};
 }
 
-/* exp(x) for x up to 88; below −87.3 it stays at 1.2e-38. Within 1.5 units in the last place. */
+/* exp(x) for x from −87.3 to 88, within 1.5 units in the last place. */
+INLINE vfloat exponential_within(vfloat x)
+{
+    struct reduced_exp e = reduce_exp(x);
+    return e.power * e.remainder + e.power;
+}
+
+/* exp(x) for x up to 88; below −87.3 it stays at 1.2e-38. */
 INLINE vfloat exponential(vfloat x)
 {
-    struct reduced_exp e = reduce_exp(larger(x, splat(-87.3f)));
-    return e.power * e.remainder + e.power;
+    return exponential_within(larger(splat(-87.3f), x));
 }
 
 #endif

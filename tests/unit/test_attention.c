@@ -1,0 +1,178 @@
+/* Attention of every instruction set against the plain one; relative positions. */
+#include "core/compute/attention.h"
+#include "core/compute/kernels.h"
+#include "tests/unit/random_encoder.h"
+#include "tests/unit/reference_encoder.h"
+#include "tests/unit/unit.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define CANARY 12345.5f
+#define SLACK  16 /* floats that may be read past an end: a vector of the widest set */
+
+static float *floats(size_t count)
+{
+    float *numbers = malloc((count + SLACK) * sizeof *numbers);
+    assert_non_null(numbers);
+    for (size_t i = 0; i < count + SLACK; i++)
+        numbers[i] = CANARY;
+    return numbers;
+}
+
+/* One text in all its forms: as the encoder has it, and as the reference wants it. */
+struct text {
+    struct encoder_config config;
+    size_t tokens;
+    float *states; /* [tokens, 3·hidden] */
+    double *query, *key, *value, *expected;
+    struct tensor table;
+    struct relative_bias bias;
+};
+
+static void text_create(struct text *text, size_t heads, size_t head_size, size_t tokens,
+                        bool relative)
+{
+    size_t hidden = heads * head_size, numbers = tokens * hidden;
+    sembed_error error = {0};
+    *text = (struct text){.tokens = tokens};
+    text->config = (struct encoder_config){.hidden_size = hidden,
+                                           .heads = heads,
+                                           .max_tokens = tokens + 3,
+                                           .relative_buckets = relative ? 32 : 0,
+                                           .relative_max_distance = 128};
+    text->states = floats(3 * numbers);
+    /* So wide that some weights come near 0 and 1; scores go up to 15, within some 2e-6. */
+    random_fill(text->states, 3 * numbers, 3);
+    double *numbers_of[4];
+    for (size_t i = 0; i < 4; i++)
+        assert_non_null(numbers_of[i] = malloc(numbers * sizeof(double)));
+    for (size_t t = 0; t < tokens; t++) {
+        for (size_t i = 0; i < 3 * hidden; i++)
+            numbers_of[i / hidden][t * hidden + i % hidden] = text->states[t * 3 * hidden + i];
+    }
+    text->query = numbers_of[0], text->key = numbers_of[1], text->value = numbers_of[2];
+    text->expected = numbers_of[3];
+    if (relative) {
+        text->table = random_tensor(NUMBER_F16, 32, heads, 3);
+        assert_ok(relative_bias_create(&text->config, &text->table, &text->bias, &error), error);
+    }
+    reference_attention(&text->config, &text->table, text->query, text->key, text->value, tokens,
+                        text->expected);
+}
+
+static void text_destroy(struct text *text)
+{
+    free(text->states);
+    free(text->query);
+    free(text->key);
+    free(text->value);
+    free(text->expected);
+    tensor_free(&text->table);
+    memory_free(text->bias.values);
+}
+
+static void check_text(const struct kernels *set, size_t heads, size_t head_size, size_t tokens,
+                       bool relative)
+{
+    struct text text;
+    text_create(&text, heads, head_size, tokens, relative);
+    size_t hidden = heads * head_size, scratch_size = set->attention_scratch(tokens, head_size);
+    float *context = floats(tokens * hidden), *scratch = floats(scratch_size);
+    const struct attention_input input = {
+        .query = text.states,
+        .key = text.states + hidden,
+        .value = text.states + 2 * hidden,
+        .stride = 3 * hidden,
+        .tokens = tokens,
+        .heads = heads,
+        .head_size = head_size,
+        .scale = (float)(1 / sqrt((double)head_size)),
+        .bias = relative ? text.bias.values + text.bias.center : NULL,
+        .bias_stride = text.bias.stride,
+    };
+    set->attention(&input, context, scratch);
+    assert_true(context[tokens * hidden] == CANARY);
+    assert_true(scratch[scratch_size] == CANARY);
+    for (size_t i = 0; i < tokens * hidden; i++) {
+        if (!(fabs(context[i] - text.expected[i]) < 2e-5))
+            fail_msg("%s, %zu heads of %zu, %zu tokens, relative %d, number %zu: expected %.9g, "
+                     "found %.9g",
+                     set->name, heads, head_size, tokens, (int)relative, i, text.expected[i],
+                     context[i]);
+    }
+    free(context);
+    free(scratch);
+    text_destroy(&text);
+}
+
+static const char *const set_names[] = {"baseline", "avx2", "avx512"};
+
+static void every_length_of_text(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < 3; s++) {
+        const struct kernels *set = kernels_named(set_names[s]);
+        for (size_t tokens = 1; set && tokens <= 140; tokens++)
+            check_text(set, 2, 32, tokens, tokens % 2);
+    }
+}
+
+static void every_size_of_head(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < 3; s++) {
+        const struct kernels *set = kernels_named(set_names[s]);
+        for (size_t size = 1; set && size <= 140; size++)
+            check_text(set, size % 3 + 1, size, 1 + size * 7 % 40, size % 2);
+    }
+}
+
+static void the_longest_text(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < 3; s++) {
+        const struct kernels *set = kernels_named(set_names[s]);
+        if (set) {
+            check_text(set, 2, 26, 512, true);
+            check_text(set, 1, 64, 511, false);
+        }
+    }
+}
+
+/* Where the buckets of the reference's relative_position_bucket begin, by running it. */
+static void buckets_are_those_of_the_reference(void **state)
+{
+    (void)state;
+    static const long starts_32_128[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91};
+    static const long starts_16_64[] = {0, 1, 2, 3, 4, 8, 16, 32};
+    static const long starts_8_20[] = {0, 1, 2, 7};
+    static const struct {
+        const long *starts;
+        size_t buckets, max_distance;
+    } tables[] = {{starts_32_128, 32, 128}, {starts_16_64, 16, 64}, {starts_8_20, 8, 20}};
+    for (size_t i = 0; i < 3; i++) {
+        size_t half = tables[i].buckets / 2, bucket = 0;
+        for (long distance = 0; distance <= 600; distance++) {
+            if (bucket + 1 < half && distance == tables[i].starts[bucket + 1])
+                bucket++;
+            assert_int_equal(relative_bucket(distance, tables[i].buckets, tables[i].max_distance),
+                             bucket);
+            if (distance > 0)
+                assert_int_equal(
+                    relative_bucket(-distance, tables[i].buckets, tables[i].max_distance),
+                    bucket + half);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_length_of_text),
+        cmocka_unit_test(every_size_of_head),
+        cmocka_unit_test(the_longest_text),
+        cmocka_unit_test(buckets_are_those_of_the_reference),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,349 @@
+/* Both engines: right, and the same bits for a row whatever the number of rows. */
+#include "core/base/memory.h"
+#include "core/compute/gemm.h"
+#include "tests/unit/random_encoder.h"
+#include "tests/unit/reference_encoder.h"
+#include "tests/unit/unit.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* Shapes of all-MiniLM-L6-v2, of 12 heads of 26, and awkward ones. */
+static const struct {
+    size_t outputs, inputs;
+} shapes[] = {{1152, 384}, {384, 1536}, {312, 312}, {936, 312}, {312, 1200},
+              {1, 384},    {7, 33},     {3, 1},     {65, 17}};
+#define SHAPES (sizeof shapes / sizeof shapes[0])
+
+#define MOST_ROWS 230
+#define CANARY    12345.5f
+
+/* One packed layer and room for its rows. */
+struct layer {
+    struct linear_weights stored;
+    struct gemm_weights *weights;
+    struct gemm_session *session;
+    size_t outputs, inputs, room;
+    float *x, *y;
+};
+
+static float *floats(size_t count)
+{
+    float *numbers = memory_calloc(count, sizeof *numbers);
+    assert_non_null(numbers);
+    return numbers;
+}
+
+static void layer_create(struct layer *layer, const char *engine, size_t outputs, size_t inputs,
+                         bool biased, enum activation activation)
+{
+    sembed_error error = {0};
+    assert_int_equal(setenv("SEMBED_ENGINE", engine, 1), 0);
+    *layer = (struct layer){.outputs = outputs, .inputs = inputs};
+    float *weight = floats(outputs * inputs), *bias = floats(outputs);
+    random_fill(weight, outputs * inputs, 0.2f);
+    random_fill(bias, outputs, 1);
+    layer->stored.weight = (struct tensor){weight, NUMBER_F32, outputs, inputs};
+    if (biased)
+        layer->stored.bias = (struct tensor){bias, NUMBER_F32, 1, outputs};
+    assert_ok(gemm_pack(weight, biased ? bias : NULL, outputs, inputs, activation, &layer->weights,
+                        &error),
+              error);
+    if (!biased)
+        memory_free(bias);
+    assert_ok(gemm_session_create(&layer->session, &error), error);
+    assert_int_equal(gemm_inputs(layer->weights), inputs);
+    assert_int_equal(gemm_outputs(layer->weights), outputs);
+    layer->room = gemm_padded_rows(layer->weights, MOST_ROWS);
+    layer->x = floats(layer->room * inputs);
+    layer->y = floats(layer->room * outputs + 1);
+    random_fill(layer->x, layer->room * inputs, 1);
+}
+
+static void layer_destroy(struct layer *layer)
+{
+    gemm_session_destroy(layer->session);
+    gemm_weights_destroy(layer->weights);
+    memory_free((void *)layer->stored.weight.data);
+    memory_free((void *)layer->stored.bias.data);
+    memory_free(layer->x);
+    memory_free(layer->y);
+}
+
+static void layer_run(struct layer *layer, size_t rows)
+{
+    sembed_error error = {0};
+    assert_ok(gemm_run(layer->weights, layer->session, layer->x, rows, layer->y, &error), error);
+}
+
+typedef void check(const char *engine);
+
+static void with_every_engine(check *check_engine)
+{
+    size_t engines = 0;
+    while (gemm_engine_choice(engines))
+        check_engine(gemm_engine_choice(engines++));
+    assert_true(engines >= 1);
+    unsetenv("SEMBED_ENGINE");
+}
+
+static void check_results(const char *engine)
+{
+    for (size_t s = 0; s < SHAPES; s++) {
+        for (unsigned dress = 0; dress < 4; dress++) {
+            struct layer layer;
+            enum activation activation = dress < 2 ? ACTIVATION_NONE : ACTIVATION_GELU;
+            layer_create(&layer, engine, shapes[s].outputs, shapes[s].inputs, dress % 2,
+                         activation);
+            size_t rows = 3, numbers = rows * layer.outputs;
+            double *x = malloc(rows * layer.inputs * sizeof *x);
+            double *expected = malloc(numbers * sizeof *expected);
+            assert_true(x && expected);
+            for (size_t i = 0; i < rows * layer.inputs; i++)
+                x[i] = layer.x[i];
+            reference_linear(&layer.stored, activation, x, rows, expected);
+            layer_run(&layer, rows);
+            for (size_t i = 0; i < numbers; i++) {
+                if (!(fabs(layer.y[i] - expected[i]) < 1e-5))
+                    fail_msg("%s [%zu, %zu]: expected %.9g, found %.9g", engine, layer.outputs,
+                             layer.inputs, expected[i], layer.y[i]);
+            }
+            free(x);
+            free(expected);
+            layer_destroy(&layer);
+        }
+    }
+}
+
+static void products_are_right(void **state)
+{
+    (void)state;
+    with_every_engine(check_results);
+}
+
+static void check_bits(const char *engine)
+{
+    for (size_t s = 0; s < SHAPES; s++) {
+        struct layer layer;
+        layer_create(&layer, engine, shapes[s].outputs, shapes[s].inputs, true,
+                     s % 2 ? ACTIVATION_GELU : ACTIVATION_NONE);
+        float *whole = floats(layer.room * layer.outputs);
+        layer_run(&layer, MOST_ROWS);
+        memcpy(whole, layer.y, layer.room * layer.outputs * sizeof *whole);
+        for (size_t rows = 1; rows < MOST_ROWS; rows++) {
+            size_t padded = gemm_padded_rows(layer.weights, rows);
+            assert_in_range(padded, rows, layer.room);
+            layer.y[padded * layer.outputs] = CANARY;
+            layer_run(&layer, rows);
+            assert_true(layer.y[padded * layer.outputs] == CANARY);
+            if (memcmp(layer.y, whole, rows * layer.outputs * sizeof *whole) != 0)
+                fail_msg("%s [%zu, %zu]: other bits for %zu rows", engine, layer.outputs,
+                         layer.inputs, rows);
+        }
+        memory_free(whole);
+        layer_destroy(&layer);
+    }
+}
+
+static void bits_do_not_depend_on_the_number_of_rows(void **state)
+{
+    (void)state;
+    with_every_engine(check_bits);
+}
+
+/* The same row in every place of a batch. */
+static void check_places(const char *engine)
+{
+    struct layer layer;
+    layer_create(&layer, engine, 312, 312, true, ACTIVATION_NONE);
+    for (size_t row = 1; row < layer.room; row++)
+        memcpy(layer.x + row * layer.inputs, layer.x, layer.inputs * sizeof *layer.x);
+    layer_run(&layer, MOST_ROWS);
+    for (size_t row = 1; row < MOST_ROWS; row++)
+        assert_memory_equal(layer.y, layer.y + row * layer.outputs,
+                            layer.outputs * sizeof *layer.y);
+    layer_destroy(&layer);
+}
+
+static void bits_do_not_depend_on_the_place(void **state)
+{
+    (void)state;
+    with_every_engine(check_places);
+}
+
+static void check_steady(const char *engine)
+{
+    struct layer layer;
+    layer_create(&layer, engine, 65, 17, true, ACTIVATION_GELU);
+    for (size_t rows = 1; rows <= MOST_ROWS; rows++)
+        layer_run(&layer, rows);
+    size_t before = memory_allocation_count();
+    for (size_t rows = 1; rows <= MOST_ROWS; rows++)
+        layer_run(&layer, rows);
+    assert_int_equal(memory_allocation_count(), before);
+    layer_destroy(&layer);
+}
+
+static void nothing_is_allocated_twice(void **state)
+{
+    (void)state;
+    with_every_engine(check_steady);
+}
+
+/* More shapes than a session keeps products for: old ones give way, results stay right. */
+static void check_many_shapes(const char *engine)
+{
+    enum { COUNT = 40 };
+    static const size_t rows[] = {1, 5, 16, 40, 90, 150, 200, 230};
+    struct layer layers[COUNT];
+    struct gemm_session *session;
+    sembed_error error = {0};
+    float *first[COUNT] = {0};
+    assert_ok(gemm_session_create(&session, &error), error);
+    for (size_t i = 0; i < COUNT; i++)
+        layer_create(&layers[i], engine, 8 + i, 16, true, ACTIVATION_NONE);
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+            for (size_t i = 0; i < COUNT; i++) {
+                struct layer *layer = &layers[i];
+                assert_ok(gemm_run(layer->weights, session, layer->x, rows[r], layer->y, &error),
+                          error);
+                if (!first[i]) {
+                    first[i] = floats(layer->outputs);
+                    memcpy(first[i], layer->y, layer->outputs * sizeof *layer->y);
+                }
+                assert_memory_equal(first[i], layer->y, layer->outputs * sizeof *layer->y);
+            }
+        }
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        layer_destroy(&layers[i]);
+        memory_free(first[i]);
+    }
+    gemm_session_destroy(session);
+}
+
+static void a_session_outlives_what_it_keeps(void **state)
+{
+    (void)state;
+    with_every_engine(check_many_shapes);
+}
+
+static void *run_in_thread(void *argument)
+{
+    struct layer *layer = argument;
+    struct gemm_session *session;
+    sembed_error error = {0};
+    float *y = malloc(layer->room * layer->outputs * sizeof *y);
+    bool same = y && gemm_session_create(&session, &error) == SEMBED_OK;
+    for (size_t rows = 1; same && rows <= 64; rows++)
+        same = gemm_run(layer->weights, session, layer->x, rows, y, &error) == SEMBED_OK &&
+               memcmp(y, layer->y, rows * layer->outputs * sizeof *y) == 0;
+    if (y)
+        gemm_session_destroy(session);
+    free(y);
+    return same ? layer : NULL;
+}
+
+static void check_threads(const char *engine)
+{
+    enum { THREADS = 4 };
+    struct layer layer;
+    pthread_t threads[THREADS];
+    layer_create(&layer, engine, 312, 312, true, ACTIVATION_GELU);
+    layer_run(&layer, MOST_ROWS);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_in_thread, &layer), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        void *result;
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_ptr_equal(result, &layer);
+    }
+    layer_destroy(&layer);
+}
+
+static void weights_are_shared_by_threads(void **state)
+{
+    (void)state;
+    with_every_engine(check_threads);
+}
+
+#ifdef __linux__
+#include <dirent.h>
+
+static size_t threads_of_process(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    size_t count = 0;
+    for (const struct dirent *entry; (entry = readdir(tasks));)
+        count += entry->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+extern int omp_get_max_threads(void) __attribute__((weak));
+extern void omp_set_num_threads(int threads) __attribute__((weak));
+
+static void check_one_thread(const char *engine)
+{
+    struct layer layer;
+    layer_create(&layer, engine, 1152, 384, true, ACTIVATION_GELU);
+    layer_run(&layer, MOST_ROWS);
+    assert_int_equal(threads_of_process(), 1);
+    layer_destroy(&layer);
+}
+
+/* No thread is started, neither when loaded nor when run, and a host's own OpenMP setting stays. */
+static void one_thread_is_enough(void **state)
+{
+    (void)state;
+    if (omp_set_num_threads)
+        omp_set_num_threads(3);
+    with_every_engine(check_one_thread);
+    if (omp_get_max_threads)
+        assert_int_equal(omp_get_max_threads(), 3);
+}
+#endif
+
+static void an_unknown_engine_is_an_error(void **state)
+{
+    (void)state;
+    sembed_error error = {0};
+    float number = 1;
+    struct gemm_weights *weights;
+    assert_int_equal(setenv("SEMBED_ENGINE", "abacus", 1), 0);
+    assert_fails(gemm_pack(&number, NULL, 1, 1, ACTIVATION_NONE, &weights, &error),
+                 SEMBED_INVALID_ARGUMENT, error, "openblas, found 'abacus'");
+    assert_null(weights);
+    unsetenv("SEMBED_ENGINE");
+}
+
+static void engines_have_names(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("SEMBED_ENGINE", "openblas", 1), 0);
+    assert_memory_equal(gemm_engine_name(), "OpenBLAS 0.", 11);
+    unsetenv("SEMBED_ENGINE");
+    if (strcmp(gemm_engine_choice(0), "onednn") == 0)
+        assert_memory_equal(gemm_engine_name(), "oneDNN ", 7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#ifdef __linux__
+        cmocka_unit_test(one_thread_is_enough),
+#endif
+        cmocka_unit_test(products_are_right),
+        cmocka_unit_test(bits_do_not_depend_on_the_number_of_rows),
+        cmocka_unit_test(bits_do_not_depend_on_the_place),
+        cmocka_unit_test(nothing_is_allocated_twice),
+        cmocka_unit_test(a_session_outlives_what_it_keeps),
+        cmocka_unit_test(weights_are_shared_by_threads),
+        cmocka_unit_test(an_unknown_engine_is_an_error),
+        cmocka_unit_test(engines_have_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
