@@ -32,8 +32,6 @@ struct bpe_scratch {
     size_t symbols_capacity;
     struct bpe_candidate *queue; /* heap of merges that may be done; long words only */
     size_t queue_capacity;
-    char *spelling; /* a character with prefix and suffix; a byte-level word spelled out */
-    size_t spelling_capacity;
 };
 void bpe_scratch_free(struct bpe_scratch *scratch);
 

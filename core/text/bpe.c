@@ -1,0 +1,440 @@
+#include "core/text/bpe_internal.h"
+
+#include "core/base/file.h"
+#include "core/base/memory.h"
+#include "core/text/unicode.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define POLL_INTERVAL 16384 /* tokens or merges */
+
+void bpe_destroy(struct bpe *model)
+{
+    if (!model)
+        return;
+    trie_free(&model->tokens);
+    memory_free(model->merges);
+    memory_free(model->prefix);
+    memory_free(model->suffix);
+    memory_free(model->unknown_token);
+    memory_free(model->name);
+    memory_free(model);
+}
+
+/* --- the byte-level alphabet ------------------------------------------------------------------ */
+
+/*
+ * GPT-2's spelling of bytes (bytes_to_unicode in its encoder.py): the printable Latin-1 characters
+ * stand for themselves, the other 68 bytes, in order, for U+0100 and on.
+ */
+static bool is_printable_byte(uint32_t byte)
+{
+    return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xFF && byte != 0xAD);
+}
+
+#define ALPHABET_END 0x144 /* one past the largest character */
+
+static void fill_alphabet(int16_t byte_of[ALPHABET_END])
+{
+    for (uint32_t character = 0; character < ALPHABET_END; character++)
+        byte_of[character] = -1;
+    uint32_t next = 0x100;
+    for (uint32_t byte = 0; byte < 256; byte++)
+        byte_of[is_printable_byte(byte) ? byte : next++] = (int16_t)byte;
+}
+
+/* The bytes that a byte-level token stands for, written to bytes[length]; false where it holds a
+ * character that stands for none. */
+static bool decode_byte_level(const int16_t byte_of[ALPHABET_END], const char *token, size_t length,
+                              char *bytes, size_t *bytes_length)
+{
+    size_t count = 0, size;
+    for (size_t i = 0; i < length; i += size) {
+        uint32_t character = unicode_decode(token + i, &size);
+        if (character >= ALPHABET_END || byte_of[character] < 0)
+            return false;
+        bytes[count++] = (char)byte_of[character];
+    }
+    *bytes_length = count;
+    return true;
+}
+
+/* A prefix or suffix in the spelling that words have. */
+static sembed_status decode_affix(const struct bpe *model, const int16_t byte_of[ALPHABET_END],
+                                  char *affix, size_t *length, sembed_error *error)
+{
+    if (model->byte_level && !decode_byte_level(byte_of, affix, *length, affix, length))
+        return error_set(error, SEMBED_UNSUPPORTED,
+                         "%s: the prefix or suffix of subwords holds characters that stand for no "
+                         "byte in a byte-level vocabulary",
+                         model->name);
+    return SEMBED_OK;
+}
+
+/* --- vocabulary --------------------------------------------------------------------------------- */
+
+/* {token: id, …} → vocabulary. */
+static sembed_status read_vocabulary(const struct json_file *file, const json_t *vocab,
+                                     struct vocabulary *vocabulary, const sembed_poll *poll,
+                                     sembed_error *error)
+{
+    size_t count = 0;
+    for (void *at = json_object_iter((json_t *)vocab); at;
+         at = json_object_iter_next((json_t *)vocab, at)) {
+        const char *token = json_object_iter_key(at);
+        size_t length = json_object_iter_key_len(at);
+        const json_t *id = json_object_iter_value(at);
+        json_int_t number = json_integer_value(id);
+        if (!json_is_integer(id) || number < 0 || number > UINT32_MAX)
+            return error_set(error, SEMBED_MALFORMED,
+                             "%s: key 'vocab': expected an id for '%s', found %s", file->path,
+                             token, json_type_word(id));
+        sembed_status status = vocabulary_add(vocabulary, token, length, (uint32_t)number, error);
+        if (status != SEMBED_OK)
+            return status;
+        if (++count % POLL_INTERVAL == 0 && poll_wants_stop(poll))
+            return error_canceled(error);
+    }
+    return SEMBED_OK;
+}
+
+/*
+ * The trie of all tokens, for characters, unknown tokens and ignore_merges. Byte-level tokens are
+ * entered by the bytes they stand for; those that stand for none, such as "<|end|>" spelled with
+ * other characters, no word can reach.
+ */
+static sembed_status build_trie(struct bpe *model, const int16_t byte_of[ALPHABET_END],
+                                const struct vocabulary *vocabulary, const sembed_poll *poll,
+                                sembed_error *error)
+{
+    size_t limit = vocabulary_id_limit(vocabulary), count = 0, used = 0, bytes = 0;
+    for (size_t id = 0; id < limit; id++) {
+        size_t length;
+        if (vocabulary_token(vocabulary, (uint32_t)id, &length))
+            bytes += length;
+    }
+    sembed_status status = SEMBED_OK;
+    struct trie_key *keys = memory_calloc(limit, sizeof *keys);
+    char *pool = memory_alloc(model->byte_level ? bytes : 0);
+    if (!keys || !pool) {
+        status = error_no_memory(error, "the BPE vocabulary");
+        goto cleanup;
+    }
+    for (size_t id = 0; id < limit; id++) {
+        size_t length;
+        const char *token = vocabulary_token(vocabulary, (uint32_t)id, &length);
+        if (!token)
+            continue;
+        if (model->byte_level) {
+            if (!decode_byte_level(byte_of, token, length, pool + used, &length))
+                continue;
+            token = pool + used;
+            used += length;
+        }
+        keys[count++] = (struct trie_key){token, (uint32_t)length, (uint32_t)id};
+    }
+    status = trie_build(keys, count, poll, &model->tokens, error);
+
+cleanup:
+    memory_free(keys);
+    memory_free(pool);
+    return status;
+}
+
+static sembed_status find_byte_tokens(struct bpe *model, const struct vocabulary *vocabulary,
+                                      sembed_error *error)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char spelling[8];
+        int length = snprintf(spelling, sizeof spelling, "<0x%02X>", byte);
+        model->byte_ids[byte] = vocabulary_find(vocabulary, spelling, (size_t)length);
+        char raw = (char)byte;
+        /* The library would spell the byte as a character and that in bytes again. */
+        if (model->byte_fallback && model->byte_level &&
+            trie_find(&model->tokens, &raw, 1) == TRIE_NONE)
+            return error_set(
+                error, SEMBED_UNSUPPORTED,
+                "%s: byte_fallback with a byte-level vocabulary that lacks byte 0x%02X",
+                model->name, byte);
+    }
+    return SEMBED_OK;
+}
+
+/* --- merges ------------------------------------------------------------------------------------- */
+
+/* The merges being read: each is looked up in the vocabulary and entered in the table. */
+struct merge_reader {
+    struct bpe *model;
+    const struct vocabulary *vocabulary;
+    size_t affix_length; /* of the prefix as the vocabulary spells it */
+    char *joined;        /* the two parts put together */
+    size_t joined_capacity;
+    uint32_t rank; /* of the next merge */
+};
+
+static sembed_status reserve_merges(struct bpe *model, size_t count, sembed_error *error)
+{
+    if (count >= BPE_NO_RANK / 4)
+        return error_set(error, SEMBED_LIMIT, "%s: %zu merges are too many", model->name, count);
+    size_t slots = 64;
+    while (slots / 2 < count)
+        slots *= 2;
+    model->merges = memory_calloc(slots, sizeof *model->merges);
+    if (!model->merges)
+        return error_no_memory(error, "the BPE merges");
+    model->merge_mask = (uint32_t)(slots - 1);
+    for (size_t i = 0; i < slots; i++)
+        model->merges[i].rank = BPE_NO_RANK;
+    return SEMBED_OK;
+}
+
+static sembed_status find_token(const struct merge_reader *reader, const char *token, size_t length,
+                                uint32_t *id, sembed_error *error)
+{
+    *id = vocabulary_find(reader->vocabulary, token, length);
+    if (*id != VOCABULARY_NONE)
+        return SEMBED_OK;
+    return error_set(error, SEMBED_MALFORMED, "%s: merge %u: token '%.*s' is not in the vocabulary",
+                     reader->model->name, reader->rank, (int)(length < 100 ? length : 100), token);
+}
+
+/* Enters the merge of left and right. Of a pair that comes twice the later rank counts. */
+static sembed_status add_merge(struct merge_reader *reader, const char *left, size_t left_length,
+                               const char *right, size_t right_length, sembed_error *error)
+{
+    if (right_length < reader->affix_length)
+        return error_set(error, SEMBED_MALFORMED,
+                         "%s: merge %u: '%.*s' lacks the continuing_subword_prefix",
+                         reader->model->name, reader->rank, (int)right_length, right);
+    size_t kept = right_length - reader->affix_length;
+    if (!memory_grow((void **)&reader->joined, &reader->joined_capacity, left_length + kept, 1))
+        return error_no_memory(error, "the BPE merges");
+    if (left_length)
+        memcpy(reader->joined, left, left_length);
+    if (kept)
+        memcpy(reader->joined + left_length, right + reader->affix_length, kept);
+
+    struct bpe_merge merge = {.rank = reader->rank};
+    sembed_status status = find_token(reader, left, left_length, &merge.left, error);
+    if (status == SEMBED_OK)
+        status = find_token(reader, right, right_length, &merge.right, error);
+    if (status == SEMBED_OK)
+        status = find_token(reader, reader->joined, left_length + kept, &merge.id, error);
+    if (status != SEMBED_OK)
+        return status;
+    *(struct bpe_merge *)bpe_merge_find(reader->model, merge.left, merge.right) = merge;
+    reader->rank++;
+    return SEMBED_OK;
+}
+
+/* "left right" */
+static sembed_status add_merge_line(struct merge_reader *reader, const char *line, size_t length,
+                                    sembed_error *error)
+{
+    if (length >= 8 && memcmp(line, "#version", 8) == 0)
+        return SEMBED_OK;
+    const char *space = memchr(line, ' ', length);
+    size_t left = space ? (size_t)(space - line) : length;
+    if (!space || memchr(space + 1, ' ', length - left - 1))
+        return error_set(error, SEMBED_MALFORMED,
+                         "%s: merge %u: expected two tokens and a space between them, found '%.*s'",
+                         reader->model->name, reader->rank, (int)(length < 100 ? length : 100),
+                         line);
+    return add_merge(reader, line, left, space + 1, length - left - 1, error);
+}
+
+/* ["left right", …] or [["left", "right"], …] */
+static sembed_status add_merge_list(struct merge_reader *reader, const json_t *merges,
+                                    const sembed_poll *poll, sembed_error *error)
+{
+    sembed_status status = SEMBED_OK;
+    for (size_t i = 0; status == SEMBED_OK && i < json_array_size(merges); i++) {
+        const json_t *merge = json_array_get(merges, i);
+        const json_t *left = json_array_get(merge, 0), *right = json_array_get(merge, 1);
+        if (json_is_string(merge))
+            status =
+                add_merge_line(reader, json_string_value(merge), json_string_length(merge), error);
+        else if (json_array_size(merge) == 2 && json_is_string(left) && json_is_string(right))
+            status = add_merge(reader, json_string_value(left), json_string_length(left),
+                               json_string_value(right), json_string_length(right), error);
+        else
+            return error_set(error, SEMBED_MALFORMED,
+                             "%s: key 'merges': expected \"a b\" or [\"a\", \"b\"] at place %zu, "
+                             "found %s",
+                             reader->model->name, i, json_type_word(merge));
+        if (i % POLL_INTERVAL == POLL_INTERVAL - 1 && poll_wants_stop(poll))
+            return error_canceled(error);
+    }
+    return status;
+}
+
+/* --- models ------------------------------------------------------------------------------------- */
+
+/* The options of tokenizer.json's model; object NULL: none. */
+static sembed_status read_options(const struct json_file *file, const json_t *object,
+                                  struct bpe *model, sembed_error *error)
+{
+    const char *prefix, *suffix, *unknown;
+    double dropout;
+    sembed_status status = json_get_number_or(file, object, "dropout", 0, &dropout, error);
+    if (status == SEMBED_OK && dropout != 0)
+        status = error_set(error, SEMBED_UNSUPPORTED,
+                           "%s: key 'dropout': BPE dropout %g gives other tokens at each call",
+                           file->path, dropout);
+    if (status == SEMBED_OK)
+        status = json_get_string_or(file, object, "continuing_subword_prefix", "", &prefix, error);
+    if (status == SEMBED_OK)
+        status = json_get_string_or(file, object, "end_of_word_suffix", "", &suffix, error);
+    if (status == SEMBED_OK)
+        status = json_get_string_or(file, object, "unk_token", NULL, &unknown, error);
+    if (status == SEMBED_OK)
+        status = json_get_bool_or(file, object, "fuse_unk", false, &model->fuse_unknown, error);
+    if (status == SEMBED_OK)
+        status =
+            json_get_bool_or(file, object, "byte_fallback", false, &model->byte_fallback, error);
+    if (status == SEMBED_OK)
+        status =
+            json_get_bool_or(file, object, "ignore_merges", false, &model->ignore_merges, error);
+    if (status != SEMBED_OK)
+        return status;
+    model->prefix = memory_copy_string(prefix);
+    model->suffix = memory_copy_string(suffix);
+    model->unknown_token = unknown ? memory_copy_string(unknown) : NULL;
+    if (!model->prefix || !model->suffix || (unknown && !model->unknown_token))
+        return error_no_memory(error, "the BPE model");
+    model->prefix_length = strlen(prefix);
+    model->suffix_length = strlen(suffix);
+    return SEMBED_OK;
+}
+
+/* Everything but the merges: options, vocabulary, trie. */
+static sembed_status begin_model(const struct json_file *file, const json_t *options,
+                                 const json_t *vocab, bool byte_level,
+                                 struct vocabulary *vocabulary, const sembed_poll *poll,
+                                 struct bpe **model, sembed_error *error)
+{
+    *model = memory_calloc(1, sizeof **model);
+    if (!*model)
+        return error_no_memory(error, "the BPE model");
+    struct bpe *made = *model;
+    made->byte_level = byte_level;
+    made->name = memory_copy_string(file->path);
+    if (!made->name)
+        return error_no_memory(error, "the BPE model");
+    if (!json_is_object(vocab))
+        return json_expected(file, "vocab", "an object", vocab, error);
+    sembed_status status = read_options(file, options, made, error);
+    if (status == SEMBED_OK)
+        status = read_vocabulary(file, vocab, vocabulary, poll, error);
+    if (status != SEMBED_OK)
+        return status;
+    made->unknown_id = made->unknown_token ? vocabulary_find(vocabulary, made->unknown_token,
+                                                             strlen(made->unknown_token))
+                                           : VOCABULARY_NONE;
+    int16_t byte_of[ALPHABET_END];
+    fill_alphabet(byte_of);
+    status = build_trie(made, byte_of, vocabulary, poll, error);
+    if (status == SEMBED_OK)
+        status = find_byte_tokens(made, vocabulary, error);
+    if (status == SEMBED_OK)
+        status = decode_affix(made, byte_of, made->prefix, &made->prefix_length, error);
+    if (status == SEMBED_OK)
+        status = decode_affix(made, byte_of, made->suffix, &made->suffix_length, error);
+    return status;
+}
+
+sembed_status bpe_create(const struct json_file *file, const json_t *object, bool byte_level,
+                         struct vocabulary *vocabulary, const sembed_poll *poll, struct bpe **model,
+                         sembed_error *error)
+{
+    *model = NULL;
+    struct bpe *made = NULL;
+    struct merge_reader reader = {.vocabulary = vocabulary};
+    const json_t *merges = json_object_get(object, "merges");
+    sembed_status status = begin_model(file, object, json_object_get(object, "vocab"), byte_level,
+                                       vocabulary, poll, &made, error);
+    if (status != SEMBED_OK)
+        goto cleanup;
+    if (!json_is_array(merges)) {
+        status = json_expected(file, "merges", "an array", merges, error);
+        goto cleanup;
+    }
+    status = reserve_merges(made, json_array_size(merges), error);
+    if (status != SEMBED_OK)
+        goto cleanup;
+    reader.model = made;
+    reader.affix_length =
+        strlen(json_string_value(json_object_get(object, "continuing_subword_prefix")) ?: "");
+    status = add_merge_list(&reader, merges, poll, error);
+    if (status != SEMBED_OK)
+        goto cleanup;
+    *model = made;
+    made = NULL;
+
+cleanup:
+    memory_free(reader.joined);
+    bpe_destroy(made);
+    return status;
+}
+
+/* Every line of merges.txt; a carriage return at its end does not belong to it. */
+static sembed_status read_merge_file(struct merge_reader *reader, const struct file_map *map,
+                                     const sembed_poll *poll, sembed_error *error)
+{
+    const char *data = (const char *)map->data, *end = data + map->size;
+    size_t lines = 0;
+    for (const char *at = data; at < end; at++)
+        lines += *at == '\n';
+    sembed_status status = reserve_merges(reader->model, lines + 1, error);
+    for (lines = 0; status == SEMBED_OK && data < end;) {
+        const char *stop = memchr(data, '\n', (size_t)(end - data));
+        stop = stop ? stop : end;
+        size_t length = (size_t)(stop - data);
+        if (length && data[length - 1] == '\r')
+            length--;
+        status = add_merge_line(reader, data, length, error);
+        data = stop + 1;
+        if (++lines % POLL_INTERVAL == 0 && poll_wants_stop(poll))
+            return error_canceled(error);
+    }
+    return status;
+}
+
+sembed_status bpe_create_from_files(const char *vocabulary_path, const char *merges_path,
+                                    bool byte_level, struct vocabulary *vocabulary,
+                                    const sembed_poll *poll, struct bpe **model,
+                                    sembed_error *error)
+{
+    *model = NULL;
+    struct json_file file = {0};
+    struct file_map map = {0};
+    struct bpe *made = NULL;
+    struct merge_reader reader = {.vocabulary = vocabulary};
+    sembed_status status = json_file_open(vocabulary_path, &file, error);
+    if (status == SEMBED_OK)
+        status = file_map_open(merges_path, &map, error);
+    if (status == SEMBED_OK)
+        status = begin_model(&file, NULL, file.root, byte_level, vocabulary, poll, &made, error);
+    if (status != SEMBED_OK)
+        goto cleanup;
+    memory_free(made->name);
+    made->name = memory_copy_string(merges_path);
+    if (!made->name) {
+        status = error_no_memory(error, "the BPE model");
+        goto cleanup;
+    }
+    reader.model = made;
+    status = read_merge_file(&reader, &map, poll, error);
+    if (status != SEMBED_OK)
+        goto cleanup;
+    *model = made;
+    made = NULL;
+
+cleanup:
+    memory_free(reader.joined);
+    bpe_destroy(made);
+    file_unmap(&map);
+    json_file_close(&file);
+    return status;
+}
