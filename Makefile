@@ -188,11 +188,11 @@ all: sqlite $(if $(PGXS),pg)
 
 ifneq ($(PGXS),)
 pg: $(CORE_LIBRARY)
-	$(PG_MAKE) all
+	+$(PG_MAKE) all
 install: $(CORE_LIBRARY)
-	$(PG_MAKE) install
+	+$(PG_MAKE) install
 installcheck uninstall:
-	$(PG_MAKE) $@
+	+$(PG_MAKE) $@
 else
 pg install installcheck uninstall:
 	@echo "This needs PostgreSQL's server headers (package postgresql-server-dev-all); PG_CONFIG=$(PG_CONFIG)" >&2
