@@ -39,7 +39,7 @@ static sembed_status read_blob(sqlite3_value *value, struct argument argument,
         return fail_with(argument, found, error);
     }
     *vector = (struct vector){.values = data, .count = size / sizeof(float)};
-    /* A value may be handed out where it lies in a database page, at any address. */
+    /* A program may bind memory at any address. */
     if ((uintptr_t)data % _Alignof(float)) {
         vector->copy = sqlite3_malloc64(size);
         if (!vector->copy)

@@ -1,12 +1,12 @@
 #include "linked.h"
 #include "support.h"
 
-int sqlite3_sembed_init(sqlite3 *database, char **message,
-                        const struct sqlite3_api_routines *routines);
+static const struct sqlite3_api_routines *routines_seen;
 
 /* SQLite hands its routines to automatic extensions; it takes SQLITE_OK alone from them. */
 static int enter(sqlite3 *database, char **message, const struct sqlite3_api_routines *routines)
 {
+    routines_seen = routines;
     int result = sqlite3_sembed_init(database, message, routines);
     return result == SQLITE_OK_LOAD_PERMANENTLY ? SQLITE_OK : result;
 }
@@ -24,4 +24,9 @@ sqlite3 *open_linked(void)
     sqlite3 *database = NULL;
     assert_int_equal(try_open_linked(&database), SQLITE_OK);
     return database;
+}
+
+const struct sqlite3_api_routines *linked_routines(void)
+{
+    return routines_seen;
 }

@@ -11,4 +11,9 @@ int try_open_linked(sqlite3 **database);
 /* The same; fails the test where it cannot. */
 sqlite3 *open_linked(void);
 
+/* The entry point, and what SQLite hands to it. */
+int sqlite3_sembed_init(sqlite3 *database, char **message,
+                        const struct sqlite3_api_routines *routines);
+const struct sqlite3_api_routines *linked_routines(void); /* NULL before a database was opened */
+
 #endif

@@ -6,6 +6,8 @@
 #include "linked.h"
 #include "support.h"
 
+#include <stdlib.h>
+
 static size_t calls, texts_embedded;
 
 sembed_status __real_sembed_embed(const sembed_model *model, sembed_context *context,
@@ -115,6 +117,40 @@ static void test_expression_index(void **state)
     close_database(database);
 }
 
+static size_t jansson_allocations;
+
+static void *count_allocation(size_t size)
+{
+    jansson_allocations++;
+    return malloc(size);
+}
+
+static void test_constant_json_is_parsed_once(void **state)
+{
+    (void)state;
+    json_set_alloc_funcs(count_allocation, free);
+    sqlite3 *database = open_linked();
+    make_sentences(database, 100);
+    /* The other vector changes, or SQLite would call cos_sim itself only once. */
+    const char *sql = "SELECT cos_sim(?1, zeroblob(8 + 0 * id)) FROM sentences WHERE id < ?2";
+    sqlite3_stmt *statement = prepare(database, sql);
+    sqlite3_bind_text(statement, 1, "[1, 2]", -1, SQLITE_STATIC);
+    size_t allocations[2];
+    for (int i = 0; i < 2; i++) {
+        sqlite3_bind_int(statement, 2, i ? 100 : 1);
+        jansson_allocations = 0;
+        while (sqlite3_step(statement) == SQLITE_ROW)
+            continue;
+        sqlite3_reset(statement);
+        allocations[i] = jansson_allocations;
+    }
+    assert_int_equal(allocations[0], allocations[1]);
+    assert_true(allocations[0] > 0);
+    sqlite3_finalize(statement);
+    close_database(database);
+    json_set_alloc_funcs(malloc, free);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_a_bound_text_is_embedded_once_a_run),
         cmocka_unit_test(test_batches_are_lazy),
         cmocka_unit_test(test_expression_index),
+        cmocka_unit_test(test_constant_json_is_parsed_once),
     };
     return cmocka_run_group_tests_name("core calls", tests, use_fixtures, NULL);
 }
