@@ -119,7 +119,7 @@ static void entries_that_do_not_fit_are_refused(void **state)
         {"[]", 24, SEMBED_MALFORMED, "dtype"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct tensor tensor;
+        struct tensor tensor = {0}; /* untouched where the file itself is refused */
         sembed_error error = {0};
         sembed_status status = look_up(cases[i].entry, cases[i].data, &tensor, &error);
         assert_fails(status, cases[i].status, error, cases[i].message);
