@@ -60,6 +60,9 @@ static void test_sizes_must_agree(void **state)
     close_database(database);
 }
 
+/* SQLITE_RESULT_SUBTYPE, which Debian 13's SQLite insists on and Debian 12's does not know. */
+enum { RESULT_SUBTYPE = 0x001000000 };
+
 static void set_subtype(sqlite3_context *context, int count, sqlite3_value **values)
 {
     (void)count;
@@ -71,7 +74,8 @@ static void test_no_vectors(void **state)
 {
     (void)state;
     sqlite3 *database = open_database();
-    sqlite3_create_function(database, "set_subtype", 2, SQLITE_UTF8, NULL, set_subtype, NULL, NULL);
+    sqlite3_create_function(database, "set_subtype", 2, SQLITE_UTF8 | RESULT_SUBTYPE, NULL,
+                            set_subtype, NULL, NULL);
     const struct {
         const char *argument, *fragment;
     } cases[] = {
