@@ -7,9 +7,10 @@ static sembed_status hand_out(const struct encoding *encoding, sembed_token **to
     *tokens = memory_calloc(encoding->count, sizeof **tokens);
     if (!*tokens)
         return error_no_memory(error, "the tokens");
+    bool typed = model->architecture.family->reads_token_types;
     for (size_t i = 0; i < encoding->count; i++)
         (*tokens)[i] = (sembed_token){.id = encoding->ids[i],
-                                      .type = encoding->types[i],
+                                      .type = typed ? encoding->types[i] : 0,
                                       .start = encoding->start[i],
                                       .stop = encoding->stop[i]};
     *count = encoding->count;
@@ -25,7 +26,7 @@ sembed_status sembed_tokenize(const sembed_model *model, sembed_context *context
     sembed_status status =
         tokenizer_encode(model->tokenizer, context->tokenizer_scratch, text,
                          limit ? limit : model->max_tokens, true, poll, &context->encoding, error);
-    return status == SEMBED_OK ? hand_out(&context->encoding, tokens, count, error) : status;
+    return status == SEMBED_OK ? hand_out(model, &context->encoding, tokens, count, error) : status;
 }
 
 sembed_status sembed_tokenize_pair(const sembed_model *model, sembed_context *context,
@@ -38,7 +39,7 @@ sembed_status sembed_tokenize_pair(const sembed_model *model, sembed_context *co
     sembed_status status = tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch,
                                                  first, second, limit ? limit : model->max_tokens,
                                                  true, poll, &context->encoding, error);
-    return status == SEMBED_OK ? hand_out(&context->encoding, tokens, count, error) : status;
+    return status == SEMBED_OK ? hand_out(model, &context->encoding, tokens, count, error) : status;
 }
 
 const char *sembed_token_text(const sembed_model *model, uint32_t id, size_t *length)

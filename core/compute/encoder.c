@@ -361,11 +361,13 @@ static sembed_status embed(const struct run *run, sembed_error *error)
     size_t width = encoder->config.embedding_size;
     bool typed = encoder->tables[EMBEDDING_TOKEN_TYPE].data != NULL;
     for (size_t text = 0; text < texts->texts; text++) {
+        size_t position = encoder->config.position_offset;
         for (size_t t = texts->starts[text]; t < texts->starts[text + 1]; t++) {
+            bool is_padding = texts->ids[t] + (size_t)1 == encoder->config.position_offset;
             size_t rows[EMBEDDING_TABLES] = {
                 [EMBEDDING_WORD] = texts->ids[t],
                 [EMBEDDING_TOKEN_TYPE] = typed ? texts->types[t] : 0,
-                [EMBEDDING_POSITION] = t - texts->starts[text] + encoder->config.position_offset,
+                [EMBEDDING_POSITION] = is_padding ? texts->ids[t] : position++,
             };
             kernels()->embed_norm(encoder->tables, rows, &encoder->embedding_norm,
                                   run->embedding + t * width);

@@ -45,11 +45,11 @@ struct encoder_config {
     size_t layers;
     size_t heads; /* divides hidden_size; any head size */
     size_t intermediate_size;
-    size_t max_tokens;      /* of one text: rows of positions less position_offset */
-    size_t position_offset; /* row of the first token: 0; RoBERTa, MPNet: padding_id + 1 */
-    /* RoBERTa and MPNet count positions over the tokens that are not this one, which itself takes row
-     * padding_id (text may spell "<pad>"): create_position_ids_from_input_ids. UINT32_MAX: count all. */
-    uint32_t padding_id;
+    size_t max_tokens; /* of one text: rows of positions less position_offset */
+    /* Row of the first token: 0; in RoBERTa and MPNet the padding token's id + 1. They count positions
+     * over the tokens that are not that one, which takes the row of its own id wherever a text spells
+     * it ("<pad>"). Source: create_position_ids_from_input_ids in modeling_roberta.py. */
+    size_t position_offset;
     float norm_epsilon;
     enum activation activation;
     size_t relative_buckets;      /* MPNet: 32; 0: no relative position bias */

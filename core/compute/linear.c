@@ -1,6 +1,7 @@
 #include "core/compute/linear.h"
 
 #include "core/base/memory.h"
+#include "core/compute/kernels.h"
 #include "core/compute/pack.h"
 #include "core/compute/session.h"
 
@@ -39,6 +40,8 @@ void linear_destroy(struct linear *linear)
 sembed_status linear_run(const struct linear *linear, struct encoder_session *session,
                          const float *x, size_t rows, float *y, sembed_error *error)
 {
+    if (rows == 0)
+        return SEMBED_OK;
     size_t inputs = gemm_inputs(linear->weights), outputs = gemm_outputs(linear->weights);
     size_t padded = gemm_padded_rows(linear->weights, rows);
     size_t x_row = arena_rounded(inputs, sizeof *x), y_row = arena_rounded(outputs, sizeof *y);
@@ -58,4 +61,9 @@ sembed_status linear_run(const struct linear *linear, struct encoder_session *se
     if (status == SEMBED_OK)
         memcpy(y, padded_y, rows * outputs * sizeof *y);
     return status;
+}
+
+void activate(enum activation activation, float *values, size_t n)
+{
+    kernels()->bias_activate(activation, NULL, 1, n, values);
 }

@@ -221,7 +221,6 @@ static sembed_status read_positions(const struct json_file *config,
                                     struct architecture *architecture, sembed_error *error)
 {
     struct encoder_config *encoder = &architecture->encoder;
-    encoder->padding_id = UINT32_MAX;
     encoder->max_tokens = architecture->position_rows;
     if (!architecture->family->positions_after_padding)
         return SEMBED_OK;
@@ -234,7 +233,6 @@ static sembed_status read_positions(const struct json_file *config,
         return error_set(error, SEMBED_MALFORMED,
                          "%s: key 'pad_token_id': expected less than the %zu positions, found %zu",
                          config->path, architecture->position_rows, padding_id);
-    encoder->padding_id = (uint32_t)padding_id;
     encoder->position_offset = padding_id + 1;
     encoder->max_tokens = architecture->position_rows - encoder->position_offset;
     return SEMBED_OK;

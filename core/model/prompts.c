@@ -116,5 +116,6 @@ const char *prompts_find(const struct prompts *prompts, const char *name)
         if (strcmp(prompts->items[i].name, name) == 0)
             return prompts->items[i].text;
     }
-    return NULL;
+    bool every_model_has = strcmp(name, "query") == 0 || strcmp(name, "document") == 0;
+    return every_model_has ? "" : NULL;
 }

@@ -30,7 +30,8 @@ SEMBED_MUST_CHECK sembed_status prompts_read(const char *folder, bool listed,
                                              struct prompts *prompts, sembed_error *error);
 void prompts_free(struct prompts *prompts); /* a zeroed one is allowed */
 
-/* The text of a prompt; NULL where the model has none of that name. */
+/* The text of a prompt; NULL where the model has none of that name. Every model has the prompts query
+ * and document, empty where the folder does not say otherwise. */
 const char *prompts_find(const struct prompts *prompts, const char *name);
 
 #endif

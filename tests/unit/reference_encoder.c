@@ -161,11 +161,13 @@ static void embed(const struct encoder_config *config, const struct encoder_weig
 {
     size_t width = config->embedding_size;
     double *x = matrix(tokens, width);
+    size_t counted = 0;
     for (size_t t = 0; t < tokens; t++) {
+        bool is_padding = config->position_offset && ids[t] == config->position_offset - 1;
+        size_t position = is_padding ? ids[t] : config->position_offset + counted++;
         for (size_t i = 0; i < width; i++) {
-            x[t * width + i] =
-                reference_number(&weights->words, ids[t] * width + i) +
-                reference_number(&weights->positions, (t + config->position_offset) * width + i);
+            x[t * width + i] = reference_number(&weights->words, ids[t] * width + i) +
+                               reference_number(&weights->positions, position * width + i);
             if (weights->token_types.data)
                 x[t * width + i] += reference_number(&weights->token_types, types[t] * width + i);
         }

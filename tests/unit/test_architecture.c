@@ -35,7 +35,6 @@ static void bert_counts_positions_from_zero(void **state)
     assert_int_equal(bert.encoder.intermediate_size, 96);
     assert_int_equal(bert.encoder.max_tokens, 66);
     assert_int_equal(bert.encoder.position_offset, 0);
-    assert_true(bert.encoder.padding_id == UINT32_MAX);
     assert_int_equal(bert.encoder.activation, ACTIVATION_GELU_TANH);
     assert_true(bert.encoder.norm_epsilon == 1e-7f);
     assert_int_equal(bert.vocabulary_size, 100);
@@ -55,7 +54,6 @@ static void roberta_counts_positions_behind_the_padding_token(void **state)
         assert_ok(read_config(text, &roberta, &error), error);
         assert_int_equal(roberta.encoder.max_tokens, 64);
         assert_int_equal(roberta.encoder.position_offset, 2);
-        assert_int_equal(roberta.encoder.padding_id, 1);
         assert_int_equal(roberta.encoder.activation, ACTIVATION_GELU);
     }
 }
