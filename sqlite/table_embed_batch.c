@@ -52,23 +52,26 @@ static int batch_connect(sqlite3 *database, void *connection, int count,
 static int batch_best_index(sqlite3_vtab *table, sqlite3_index_info *plan)
 {
     (void)table;
-    int terms[2] = {-1, -1};
+    int usable[2] = {-1, -1};
+    bool given[2] = {false, false};
     for (int i = 0; i < plan->nConstraint; i++) {
         const struct sqlite3_index_constraint *term = &plan->aConstraint[i];
         if (term->iColumn < COLUMN_FIRST || term->op != SQLITE_INDEX_CONSTRAINT_EQ)
             continue;
-        if (!term->usable)
-            return SQLITE_CONSTRAINT; /* the argument comes from a table that is read later */
-        terms[term->iColumn - COLUMN_FIRST] = i;
+        given[term->iColumn - COLUMN_FIRST] = true;
+        if (term->usable)
+            usable[term->iColumn - COLUMN_FIRST] = i;
     }
 
     plan->idxNum = 0;
     int position = 0;
     for (int i = 0; i < 2; i++) {
-        if (terms[i] < 0)
+        if (given[i] && usable[i] < 0)
+            return SQLITE_CONSTRAINT; /* the argument comes from a table that is read later */
+        if (!given[i])
             continue;
-        plan->aConstraintUsage[terms[i]].argvIndex = ++position;
-        plan->aConstraintUsage[terms[i]].omit = 1;
+        plan->aConstraintUsage[usable[i]].argvIndex = ++position;
+        plan->aConstraintUsage[usable[i]].omit = 1;
         plan->idxNum |= i ? HAS_SECOND : HAS_FIRST;
     }
     bool complete = plan->idxNum & HAS_FIRST;

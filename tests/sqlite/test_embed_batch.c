@@ -179,6 +179,9 @@ static void test_every_plan_finds_the_arguments(void **state)
     assert_int_equal(query_integer(database, "SELECT count(*) FROM embed_batch WHERE"
                                              " argument_1 IN ('[\"a\"]', '[\"b\", \"c\"]')"),
                      3);
+    assert_int_equal(query_integer(database, "SELECT count(*) FROM docs, embed_batch('[\"c\"]')"
+                                             " WHERE argument_1 = docs.texts"),
+                     1);
     assert_int_equal(query_integer(database, "SELECT count(*) FROM embed_batch('[\"a\"]')"
                                              " WHERE argument_1 LIKE '[%%' AND argument_2 IS NULL"),
                      1);
