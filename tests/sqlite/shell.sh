@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the commands of the README and of docs/sqlite.md in the sqlite3 shell and compares what it
-# prints. From the root of the repository: tests/sqlite/shell.sh
+# A session in the sqlite3 shell, as a user has it, compared with what it must print. From the root of
+# the repository: tests/sqlite/shell.sh (the documents' own examples: scripts/check-examples sqlite)
 set -u
 export SEMBED_MODEL_PATH=${SEMBED_FIXTURES:-tests/fixtures} SEMBED_MODEL=tiny-bert
 export SEMBED_EXTENSION=${SEMBED_EXTENSION:-build/sqlite/sembed.so}
@@ -38,7 +38,7 @@ expect() {
     fi
 }
 
-# What the library says must all go through SQL.
+# Whatever the library brings must not meet names of the program that loads it.
 expect "only one symbol is exported" <<'SQL'
 .shell nm -D --defined-only "$SEMBED_EXTENSION" | grep -vE ' [A-Z] (__(a|ub|t)san|_ITM|__gmon|__cxa)' | cut -d ' ' -f 2-
 --
