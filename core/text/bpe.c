@@ -15,6 +15,7 @@ void bpe_destroy(struct bpe *model)
         return;
     trie_free(&model->tokens);
     memory_free(model->merges);
+    memory_free(model->whole);
     memory_free(model->prefix);
     memory_free(model->suffix);
     memory_free(model->unknown_token);
@@ -99,46 +100,84 @@ static sembed_status read_vocabulary(const struct json_file *file, const json_t 
     return SEMBED_OK;
 }
 
-/*
- * The trie of all tokens, for characters, unknown tokens and ignore_merges. Byte-level tokens are
- * entered by the bytes they stand for; those that stand for none, such as "<|end|>" spelled with
- * other characters, no word can reach.
- */
-static sembed_status build_trie(struct bpe *model, const int16_t byte_of[ALPHABET_END],
-                                const struct vocabulary *vocabulary, const sembed_poll *poll,
-                                sembed_error *error)
+/* The vocabulary as words spell it. */
+struct token_list {
+    struct trie_key *keys; /* [count], value: id */
+    size_t count;
+    char *pool; /* byte-level tokens by the bytes they stand for */
+};
+
+static void token_list_free(struct token_list *list)
 {
-    size_t limit = vocabulary_id_limit(vocabulary), count = 0, used = 0, bytes = 0;
+    memory_free(list->keys);
+    memory_free(list->pool);
+}
+
+/* Byte-level tokens that hold a character which stands for no byte are left out: no word can reach
+ * them. */
+static sembed_status list_tokens(const struct bpe *model, const int16_t byte_of[ALPHABET_END],
+                                 const struct vocabulary *vocabulary, struct token_list *list,
+                                 sembed_error *error)
+{
+    size_t limit = vocabulary_id_limit(vocabulary), bytes = 0, used = 0;
     for (size_t id = 0; id < limit; id++) {
         size_t length;
         if (vocabulary_token(vocabulary, (uint32_t)id, &length))
             bytes += length;
     }
-    sembed_status status = SEMBED_OK;
-    struct trie_key *keys = memory_calloc(limit, sizeof *keys);
-    char *pool = memory_alloc(model->byte_level ? bytes : 0);
-    if (!keys || !pool) {
-        status = error_no_memory(error, "the BPE vocabulary");
-        goto cleanup;
-    }
+    list->keys = memory_calloc(limit, sizeof *list->keys);
+    list->pool = memory_alloc(model->byte_level ? bytes : 0);
+    if (!list->keys || !list->pool)
+        return error_no_memory(error, "the BPE vocabulary");
     for (size_t id = 0; id < limit; id++) {
         size_t length;
         const char *token = vocabulary_token(vocabulary, (uint32_t)id, &length);
         if (!token)
             continue;
         if (model->byte_level) {
-            if (!decode_byte_level(byte_of, token, length, pool + used, &length))
+            if (!decode_byte_level(byte_of, token, length, list->pool + used, &length))
                 continue;
-            token = pool + used;
+            token = list->pool + used;
             used += length;
         }
-        keys[count++] = (struct trie_key){token, (uint32_t)length, (uint32_t)id};
+        list->keys[list->count++] = (struct trie_key){token, (uint32_t)length, (uint32_t)id};
     }
-    status = trie_build(keys, count, poll, &model->tokens, error);
+    return SEMBED_OK;
+}
+
+/* Finds the tokens that, as words, come out as themselves: with ignore_merges, all of them. */
+static sembed_status mark_whole(struct bpe *model, const struct token_list *list, size_t id_limit,
+                                const sembed_poll *poll, sembed_error *error)
+{
+    if (!model->ignore_merges && (model->prefix_length || model->suffix_length))
+        return SEMBED_OK;
+    sembed_status status = SEMBED_OK;
+    struct bpe_scratch scratch = {0};
+    struct pieces pieces = {0};
+    uint64_t *whole = memory_calloc(id_limit / 64 + 1, sizeof *whole);
+    if (!whole)
+        return error_no_memory(error, "the BPE vocabulary");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct trie_key *key = &list->keys[i];
+        pieces.count = 0;
+        if (!model->ignore_merges)
+            status = bpe_split(model, &scratch, key->text, key->length, poll, &pieces, error);
+        if (status == SEMBED_OK && i % POLL_INTERVAL == 0 && poll_wants_stop(poll))
+            status = error_canceled(error);
+        if (status == SEMBED_NO_MEMORY || status == SEMBED_CANCELED)
+            goto cleanup;
+        if (model->ignore_merges ||
+            (status == SEMBED_OK && pieces.count == 1 && pieces.items[0].id == key->value))
+            whole[key->value / 64] |= (uint64_t)1 << key->value % 64;
+        status = SEMBED_OK; /* a token with characters that are unknown alone */
+    }
+    model->whole = whole;
+    whole = NULL;
 
 cleanup:
-    memory_free(keys);
-    memory_free(pool);
+    memory_free(whole);
+    memory_free(pieces.items);
+    bpe_scratch_free(&scratch);
     return status;
 }
 
@@ -311,36 +350,34 @@ static sembed_status read_options(const struct json_file *file, const json_t *ob
 /* Everything but the merges: options, vocabulary, trie. */
 static sembed_status begin_model(const struct json_file *file, const json_t *options,
                                  const json_t *vocab, bool byte_level,
-                                 struct vocabulary *vocabulary, const sembed_poll *poll,
-                                 struct bpe **model, sembed_error *error)
+                                 struct vocabulary *vocabulary, struct token_list *list,
+                                 const sembed_poll *poll, struct bpe *model, sembed_error *error)
 {
-    *model = memory_calloc(1, sizeof **model);
-    if (!*model)
-        return error_no_memory(error, "the BPE model");
-    struct bpe *made = *model;
-    made->byte_level = byte_level;
-    made->name = memory_copy_string(file->path);
-    if (!made->name)
+    model->byte_level = byte_level;
+    model->name = memory_copy_string(file->path);
+    if (!model->name)
         return error_no_memory(error, "the BPE model");
     if (!json_is_object(vocab))
         return json_expected(file, "vocab", "an object", vocab, error);
-    sembed_status status = read_options(file, options, made, error);
+    sembed_status status = read_options(file, options, model, error);
     if (status == SEMBED_OK)
         status = read_vocabulary(file, vocab, vocabulary, poll, error);
     if (status != SEMBED_OK)
         return status;
-    made->unknown_id = made->unknown_token ? vocabulary_find(vocabulary, made->unknown_token,
-                                                             strlen(made->unknown_token))
-                                           : VOCABULARY_NONE;
+    model->unknown_id = model->unknown_token ? vocabulary_find(vocabulary, model->unknown_token,
+                                                               strlen(model->unknown_token))
+                                             : VOCABULARY_NONE;
     int16_t byte_of[ALPHABET_END];
     fill_alphabet(byte_of);
-    status = build_trie(made, byte_of, vocabulary, poll, error);
+    status = list_tokens(model, byte_of, vocabulary, list, error);
     if (status == SEMBED_OK)
-        status = find_byte_tokens(made, vocabulary, error);
+        status = trie_build(list->keys, list->count, poll, &model->tokens, error);
     if (status == SEMBED_OK)
-        status = decode_affix(made, byte_of, made->prefix, &made->prefix_length, error);
+        status = find_byte_tokens(model, vocabulary, error);
     if (status == SEMBED_OK)
-        status = decode_affix(made, byte_of, made->suffix, &made->suffix_length, error);
+        status = decode_affix(model, byte_of, model->prefix, &model->prefix_length, error);
+    if (status == SEMBED_OK)
+        status = decode_affix(model, byte_of, model->suffix, &model->suffix_length, error);
     return status;
 }
 
@@ -349,24 +386,24 @@ sembed_status bpe_create(const struct json_file *file, const json_t *object, boo
                          sembed_error *error)
 {
     *model = NULL;
-    struct bpe *made = NULL;
-    struct merge_reader reader = {.vocabulary = vocabulary};
     const json_t *merges = json_object_get(object, "merges");
+    if (!json_is_array(merges))
+        return json_expected(file, "merges", "an array", merges, error);
+    struct bpe *made = memory_calloc(1, sizeof *made);
+    if (!made)
+        return error_no_memory(error, "the BPE model");
+    struct token_list list = {0};
+    struct merge_reader reader = {.model = made, .vocabulary = vocabulary};
     sembed_status status = begin_model(file, object, json_object_get(object, "vocab"), byte_level,
-                                       vocabulary, poll, &made, error);
+                                       vocabulary, &list, poll, made, error);
+    if (status == SEMBED_OK)
+        status = reserve_merges(made, json_array_size(merges), error);
     if (status != SEMBED_OK)
         goto cleanup;
-    if (!json_is_array(merges)) {
-        status = json_expected(file, "merges", "an array", merges, error);
-        goto cleanup;
-    }
-    status = reserve_merges(made, json_array_size(merges), error);
-    if (status != SEMBED_OK)
-        goto cleanup;
-    reader.model = made;
-    reader.affix_length =
-        strlen(json_string_value(json_object_get(object, "continuing_subword_prefix")) ?: "");
+    reader.affix_length = json_string_length(json_object_get(object, "continuing_subword_prefix"));
     status = add_merge_list(&reader, merges, poll, error);
+    if (status == SEMBED_OK)
+        status = mark_whole(made, &list, vocabulary_id_limit(vocabulary), poll, error);
     if (status != SEMBED_OK)
         goto cleanup;
     *model = made;
@@ -374,6 +411,7 @@ sembed_status bpe_create(const struct json_file *file, const json_t *object, boo
 
 cleanup:
     memory_free(reader.joined);
+    token_list_free(&list);
     bpe_destroy(made);
     return status;
 }
@@ -409,13 +447,17 @@ sembed_status bpe_create_from_files(const char *vocabulary_path, const char *mer
     *model = NULL;
     struct json_file file = {0};
     struct file_map map = {0};
-    struct bpe *made = NULL;
-    struct merge_reader reader = {.vocabulary = vocabulary};
+    struct token_list list = {0};
+    struct bpe *made = memory_calloc(1, sizeof *made);
+    if (!made)
+        return error_no_memory(error, "the BPE model");
+    struct merge_reader reader = {.model = made, .vocabulary = vocabulary};
     sembed_status status = json_file_open(vocabulary_path, &file, error);
     if (status == SEMBED_OK)
         status = file_map_open(merges_path, &map, error);
     if (status == SEMBED_OK)
-        status = begin_model(&file, NULL, file.root, byte_level, vocabulary, poll, &made, error);
+        status =
+            begin_model(&file, NULL, file.root, byte_level, vocabulary, &list, poll, made, error);
     if (status != SEMBED_OK)
         goto cleanup;
     memory_free(made->name);
@@ -424,8 +466,9 @@ sembed_status bpe_create_from_files(const char *vocabulary_path, const char *mer
         status = error_no_memory(error, "the BPE model");
         goto cleanup;
     }
-    reader.model = made;
     status = read_merge_file(&reader, &map, poll, error);
+    if (status == SEMBED_OK)
+        status = mark_whole(made, &list, vocabulary_id_limit(vocabulary), poll, error);
     if (status != SEMBED_OK)
         goto cleanup;
     *model = made;
@@ -433,6 +476,7 @@ sembed_status bpe_create_from_files(const char *vocabulary_path, const char *mer
 
 cleanup:
     memory_free(reader.joined);
+    token_list_free(&list);
     bpe_destroy(made);
     file_unmap(&map);
     json_file_close(&file);

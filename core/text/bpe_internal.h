@@ -20,6 +20,8 @@ struct bpe {
     struct trie tokens;       /* token → id; byte-level tokens by the bytes they stand for */
     struct bpe_merge *merges; /* [merge_mask + 1], a hash table with linear probing */
     uint32_t merge_mask;
+    uint64_t
+        *whole; /* a bit an id: set where the token as a word comes out as itself; may be NULL */
 
     char *prefix, *suffix; /* of a character that does not begin, or ends, the word; may be "" */
     size_t prefix_length, suffix_length;

@@ -24,6 +24,9 @@
  * comes off the heap is looked up again, and is dropped if its pair is not there any more. Each merge
  * adds at most one entry more than it takes, so the heap never holds more than 2n, and all takes
  * n log n.
+ *
+ * Most words of a text are tokens as they stand. Which tokens come out as themselves is found once,
+ * when the model is made, by splitting each of them; such a word then costs one walk down the trie.
  */
 
 #define SHORT_WORD    40 /* symbols; the two ways take the same time at about twice as many */
@@ -350,9 +353,9 @@ sembed_status bpe_split(const struct bpe *model, struct bpe_scratch *scratch, co
 {
     if (length == 0)
         return SEMBED_OK;
-    if (model->ignore_merges) {
+    if (model->whole) {
         uint32_t id = trie_find(&model->tokens, word, length);
-        if (id != TRIE_NONE)
+        if (id != TRIE_NONE && model->whole[id / 64] >> id % 64 & 1)
             return pieces_append(pieces, id, 0, length, error);
     }
     sembed_status status = reserve_symbols(model, scratch, length, error);

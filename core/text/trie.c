@@ -217,17 +217,22 @@ static void sort_range(struct builder *builder, struct trie_key *keys, size_t co
     memcpy(keys, builder->sorted, count * sizeof *keys);
 }
 
-/* Takes the keys that end at this node out of its range; the last of them gives its value. */
+/* Moves the keys that end at this node behind the others and out of its range; the last of them
+ * gives its value. */
 static void take_ended(struct builder *builder, struct pending *node)
 {
     struct trie_key *keys = builder->keys + node->first;
-    uint32_t kept = 0;
+    uint32_t kept = 0, ended = 0;
     for (uint32_t i = 0; i < node->count; i++) {
         if (keys[i].length > node->depth)
             keys[kept++] = keys[i];
         else
-            builder->units[node->unit].value = keys[i].value;
+            builder->sorted[ended++] = keys[i];
     }
+    if (ended == 0)
+        return;
+    builder->units[node->unit].value = builder->sorted[ended - 1].value;
+    memcpy(keys + kept, builder->sorted, ended * sizeof *keys);
     node->count = kept;
 }
 
