@@ -1,8 +1,8 @@
 /* Text → tokens, as a caller sees them. */
 #include "core/context.h"
 
-static sembed_status hand_out(const struct encoding *encoding, sembed_token **tokens, size_t *count,
-                              sembed_error *error)
+static sembed_status hand_out(const sembed_model *model, const struct encoding *encoding,
+                              sembed_token **tokens, size_t *count, sembed_error *error)
 {
     *tokens = memory_calloc(encoding->count, sizeof **tokens);
     if (!*tokens)
