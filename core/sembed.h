@@ -235,11 +235,62 @@ const char *sembed_token_text(const sembed_model *model, uint32_t id, size_t *le
 
 void sembed_free(void *pointer);
 
-/* ------------------------------------------------------------------------------- similarity */
+/* A piece of a text for a model to read: bytes [start, stop), and what they are in tokens. */
+typedef struct sembed_chunk {
+    size_t start, stop;
+    size_t tokens; /* special tokens included */
+} sembed_chunk;
 
-/* a[n] · b[n] / (|a| |b|), summed in double; 0 where either is the zero vector, NaN where either
- * holds one. Source: sentence_transformers.util.cos_sim. */
+/*
+ * Cuts a text into chunks of at most max_tokens tokens each (0: what the model reads), special tokens
+ * included, that together hold all of it but white space between them. A chunk ends at the end of a
+ * sentence where it can, else between words, else between tokens; the next one begins up to `overlap`
+ * tokens earlier, likewise. A text that fits is one chunk; one of white space alone gives none.
+ * max_tokens too small for a token beside the special ones, or overlap not smaller than the room
+ * there is, is SEMBED_INVALID_ARGUMENT. chunks[*count] belongs to the caller, freed with sembed_free.
+ */
+SEMBED_MUST_CHECK sembed_status sembed_chunk_text(const sembed_model *model,
+                                                  sembed_context *context, sembed_text text,
+                                                  size_t max_tokens, size_t overlap,
+                                                  const sembed_poll *poll, sembed_chunk **chunks,
+                                                  size_t *count, sembed_error *error);
+
+/* ---------------------------------------------------------------------------------- vectors */
+
+/* How close two vectors are; higher is closer. Summed in double; NaN where a number is NaN. Source:
+ * sentence_transformers.util.similarity. */
+
+/* a[n] · b[n] / (|a| |b|); 0 where either is the zero vector. */
 double sembed_cos_sim(const float *a, const float *b, size_t n);
+/* a[n] · b[n] */
+double sembed_dot_score(const float *a, const float *b, size_t n);
+/* −|a − b| */
+double sembed_euclidean_sim(const float *a, const float *b, size_t n);
+/* −Σ|aᵢ − bᵢ| */
+double sembed_manhattan_sim(const float *a, const float *b, size_t n);
+/* The one of these that the model was made for (sembed_model_info.similarity). */
+double sembed_similarity(const sembed_model *model, const float *a, const float *b, size_t n);
+
+/* vector[n] / max(|vector|, 1e-12), in place. Source: torch.nn.functional.normalize. */
+void sembed_normalize_vector(float *vector, size_t n);
+
+/* Numbers between −1 and 1 → −127 … 127, rounded to nearest, ties to even; beyond is clamped. */
+void sembed_quantize_int8(const float *vector, size_t n, int8_t *numbers);
+
+/* Bit i is set where vector[i] > 0; bits[(n + 7) / 8], unused bits 0. The first number is the most
+ * significant bit of the first byte (PostgreSQL's bit, numpy.packbits) or the least (sqlite-vec). */
+typedef enum sembed_bit_order { SEMBED_FIRST_BIT_HIGH, SEMBED_FIRST_BIT_LOW } sembed_bit_order;
+void sembed_quantize_binary(const float *vector, size_t n, sembed_bit_order order, uint8_t *bits);
+
+/* ------------------------------------------------------------------------------- evaluation */
+
+/* Pearson's r of x[n] and y[n]; NaN for fewer than two pairs or where either is constant. */
+double sembed_pearson(const double *x, const double *y, size_t n);
+
+/* Spearman's rank correlation, ties sharing their mean rank: Pearson's r of the ranks. Source:
+ * scipy.stats.spearmanr. */
+SEMBED_MUST_CHECK sembed_status sembed_spearman(const double *x, const double *y, size_t n,
+                                                double *correlation, sembed_error *error);
 
 #ifdef __cplusplus
 }

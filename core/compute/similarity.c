@@ -1,5 +1,4 @@
-#include "core/compute/similarity.h"
-
+/* How close two vectors are. Declared in core/sembed.h. */
 #include "core/compute/kernels.h"
 #include "core/sembed.h"
 
@@ -18,18 +17,18 @@ double sembed_cos_sim(const float *a, const float *b, size_t n)
     return cosine > 1 ? 1 : cosine < -1 ? -1 : cosine;
 }
 
-double dot_score(const float *a, const float *b, size_t n)
+double sembed_dot_score(const float *a, const float *b, size_t n)
 {
     return kernels()->dot(a, b, n);
 }
 
 /* 0 − x, so that equal vectors give 0 and not −0. */
-double euclidean_sim(const float *a, const float *b, size_t n)
+double sembed_euclidean_sim(const float *a, const float *b, size_t n)
 {
     return 0 - sqrt(kernels()->squared_distance(a, b, n));
 }
 
-double manhattan_sim(const float *a, const float *b, size_t n)
+double sembed_manhattan_sim(const float *a, const float *b, size_t n)
 {
     return 0 - kernels()->absolute_distance(a, b, n);
 }
