@@ -327,7 +327,7 @@ static sembed_status run_prepare(struct run *run, struct arena *arena, size_t lo
 {
     const struct encoder_config *config = &run->encoder->config;
     size_t hidden = config->hidden_size;
-    run->padded = gemm_padded_rows(run->encoder->layers[0].output, run->tokens);
+    run->padded = gemm_padded_rows(run->tokens);
     if (run->padded == SIZE_MAX)
         return error_no_memory(error, "scratch space");
     bool projects = run->encoder->embedding_projection != NULL;
@@ -354,6 +354,13 @@ static void clear_padding(const struct run *run, float *matrix, size_t width)
     memset(matrix + run->tokens * width, 0, (run->padded - run->tokens) * width * sizeof *matrix);
 }
 
+/* y = activation(x·weightᵀ + bias) for every token; a text is a group of rows. */
+static sembed_status multiply(const struct run *run, const struct gemm_weights *weights,
+                              const float *x, float *y, sembed_error *error)
+{
+    return gemm_run(weights, run->gemm, x, run->texts->starts, run->texts->texts, y, error);
+}
+
 static sembed_status embed(const struct run *run, sembed_error *error)
 {
     const struct encoder *encoder = run->encoder;
@@ -376,29 +383,25 @@ static sembed_status embed(const struct run *run, sembed_error *error)
     clear_padding(run, run->embedding, width);
     if (!encoder->embedding_projection)
         return SEMBED_OK;
-    return gemm_run(encoder->embedding_projection, run->gemm, run->embedding, run->tokens,
-                    run->hidden, error);
+    return multiply(run, encoder->embedding_projection, run->embedding, run->hidden, error);
 }
 
 static sembed_status run_layer(const struct run *run, const struct encoder_layer *layer,
                                sembed_error *error)
 {
-    const struct encoder_config *config = &run->encoder->config;
-    sembed_status status =
-        gemm_run(layer->query_key_value, run->gemm, run->hidden, run->tokens, run->wide, error);
+    sembed_status status = multiply(run, layer->query_key_value, run->hidden, run->wide, error);
     if (status == SEMBED_OK)
-        status = attend_texts(config, &run->encoder->relative_bias, run->texts, run->wide,
-                              run->context, run->scratch, run->poll, error);
+        status = attend_texts(&run->encoder->config, &run->encoder->relative_bias, run->texts,
+                              run->wide, run->context, run->scratch, run->poll, error);
     if (status == SEMBED_OK)
-        status = gemm_run(layer->attention_output, run->gemm, run->context, run->tokens,
-                          run->change, error);
+        status = multiply(run, layer->attention_output, run->context, run->change, error);
     if (status != SEMBED_OK)
         return status;
     kernels()->add_norm(&layer->attention_norm, run->change, run->tokens, run->hidden);
 
-    status = gemm_run(layer->intermediate, run->gemm, run->hidden, run->tokens, run->wide, error);
+    status = multiply(run, layer->intermediate, run->hidden, run->wide, error);
     if (status == SEMBED_OK)
-        status = gemm_run(layer->output, run->gemm, run->wide, run->tokens, run->change, error);
+        status = multiply(run, layer->output, run->wide, run->change, error);
     if (status != SEMBED_OK)
         return status;
     kernels()->add_norm(&layer->output_norm, run->change, run->tokens, run->hidden);

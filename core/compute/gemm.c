@@ -104,9 +104,15 @@ size_t gemm_outputs(const struct gemm_weights *weights)
     return weights->outputs;
 }
 
-size_t gemm_padded_rows(const struct gemm_weights *weights, size_t rows)
+/* All numbers up to 16, then such that at most an eighth is added, or 16 rows where there are many:
+ * some 90 different numbers for up to 1024 rows. */
+size_t gemm_padded_rows(size_t rows)
 {
-    return rows > INT32_MAX / 2 ? SIZE_MAX : engines[weights->engine]->padded_rows(rows);
+    size_t step = 1;
+    while (step < 16 && step * 16 < rows)
+        step *= 2;
+    size_t rounded;
+    return size_add(rows, step - 1, &rounded) ? rounded / step * step : SIZE_MAX;
 }
 
 sembed_status gemm_session_create(struct gemm_session **session, sembed_error *error)
@@ -127,20 +133,24 @@ void gemm_session_destroy(struct gemm_session *session)
 }
 
 sembed_status gemm_run(const struct gemm_weights *weights, struct gemm_session *session,
-                       const float *x, size_t rows, float *y, sembed_error *error)
+                       const float *x, const size_t *starts, size_t groups, float *y,
+                       sembed_error *error)
 {
     const struct gemm_engine *engine = engines[weights->engine];
     void **state = &session->states[weights->engine];
-    if (rows == 0)
-        return SEMBED_OK;
-    if (rows > INT32_MAX / 2)
-        return error_set(error, SEMBED_LIMIT, "%zu rows are too many for one matrix product", rows);
-    if (!*state && engine->session_create) {
-        sembed_status status = engine->session_create(state, error);
-        if (status != SEMBED_OK)
-            return status;
-    }
-    return engine->multiply(weights->packed, *state, x, rows, y, error);
+    sembed_status status = SEMBED_OK;
+    if (starts[groups] > INT32_MAX / 2)
+        return error_set(error, SEMBED_LIMIT, "%zu rows are too many for one matrix product",
+                         starts[groups]);
+    if (!*state && engine->session_create)
+        status = engine->session_create(state, error);
+    if (status == SEMBED_OK && groups > 0 && engine->treats_rows_alike(weights->packed))
+        return engine->multiply(weights->packed, *state, x, starts[groups], y, error);
+    for (size_t i = 0; i < groups && status == SEMBED_OK; i++)
+        status =
+            engine->multiply(weights->packed, *state, x + starts[i] * weights->inputs,
+                             starts[i + 1] - starts[i], y + starts[i] * weights->outputs, error);
+    return status;
 }
 
 /* One description per engine, written once: engines do not change while the process lives. */

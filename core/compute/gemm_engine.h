@@ -4,6 +4,8 @@
 
 #include "core/compute/gemm.h"
 
+#include <stdbool.h>
+
 struct gemm_shape {
     size_t outputs, inputs;
     enum activation activation;
@@ -15,9 +17,6 @@ struct gemm_engine {
     /* Writes its name and version. */
     void (*describe)(char *text, size_t size);
 
-    /* As gemm_padded_rows, but without a check for overflow: rows is below SIZE_MAX / 2. */
-    size_t (*padded_rows)(size_t rows);
-
     /* Packed weights in the engine's own form. bias may be NULL. */
     sembed_status (*pack)(const struct gemm_shape *shape, const float *weight, const float *bias,
                           void **packed, sembed_error *error);
@@ -27,7 +26,11 @@ struct gemm_engine {
     sembed_status (*session_create)(void **session, sembed_error *error);
     void (*session_destroy)(void *session); /* not NULL */
 
-    /* y = activation(x·weightᵀ + bias) for the rows, and finite numbers in the padding rows. */
+    /* Whether a row's bits are the same among any other rows and in any place. */
+    bool (*treats_rows_alike)(const void *packed);
+
+    /* y = activation(x·weightᵀ + bias) for one group, or for all where rows are treated alike; then
+     * x and y have room for gemm_padded_rows. */
     sembed_status (*multiply)(const void *packed, void *session, const float *x, size_t rows,
                               float *y, sembed_error *error);
 };

@@ -2,12 +2,9 @@
  * OpenBLAS behind gemm.h: the portable floor. It packs the weights anew in every call, so short
  * batches are slow; nothing in its interface lets a caller keep them packed.
  *
- * Rows and bits. Its kernels work on blocks of rows of x, and a last, smaller block, as a product
- * of few rows, runs code that adds up in another order. Blocks are 12 rows on Haswell and 2 on
- * Prescott, and the code for small products of SkylakeX differs below 4 rows; so rows are rounded up
- * to a multiple of 24, and every row of every call lies in a full block. A product of at most a
- * million multiplications may take that code for small ones, a larger one never does; so weights so
- * few that 24 rows are a small product are multiplied 24 rows at a time, whatever the batch.
+ * Its kernels do not treat rows alike. That for Haswell, which AMD's Zen gets too, adds up the
+ * first six of every twelve rows in another order than the other six; a last block of fewer rows
+ * takes other code, and so does a small product as a whole. So it is given group by group.
  */
 #include "core/compute/gemm_engine.h"
 
@@ -15,6 +12,7 @@
 #include "core/compute/kernels.h"
 
 #include <cblas.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,11 +33,6 @@ static void openblas_describe(char *text, size_t size)
     end = end ? strchr(end + 1, ' ') : NULL;
     int length = end ? (int)(end - config) : (int)strlen(config);
     snprintf(text, size, "%.*s (%s)", length, config, openblas_get_corename());
-}
-
-static size_t openblas_padded_rows(size_t rows)
-{
-    return (rows + ROW_BLOCK - 1) / ROW_BLOCK * ROW_BLOCK;
 }
 
 static void openblas_packed_destroy(void *packed)
@@ -76,29 +69,40 @@ static sembed_status openblas_pack(const struct gemm_shape *shape, const float *
     return SEMBED_OK;
 }
 
+static bool openblas_treats_rows_alike(const void *packed)
+{
+    (void)packed;
+    return false;
+}
+
+/*
+ * A serial build of OpenBLAS takes its work buffers without a lock, unless it was built with
+ * USE_LOCKING, which Debian's is not: two threads at once get wrong numbers or crash. So products
+ * take turns within a process.
+ */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
 static sembed_status openblas_multiply(const void *packed, void *session, const float *x,
                                        size_t rows, float *y, sembed_error *error)
 {
     const struct openblas_weights *weights = packed;
     const struct gemm_shape *shape = &weights->shape;
-    size_t padded = openblas_padded_rows(rows);
     int outputs = (int)shape->outputs, inputs = (int)shape->inputs;
-    size_t step = shape->outputs * shape->inputs <= SMALL_PRODUCT / ROW_BLOCK ? ROW_BLOCK : padded;
     (void)session;
     (void)error;
-    for (size_t row = 0; row < padded; row += step)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)step, outputs, inputs, 1.0f,
-                    x + row * shape->inputs, inputs, weights->weight, inputs, 0.0f,
-                    y + row * shape->outputs, outputs);
-    kernels()->bias_activate(shape->activation, weights->bias, padded, shape->outputs, y);
+    pthread_mutex_lock(&turn);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, outputs, inputs, 1.0f, x,
+                inputs, weights->weight, inputs, 0.0f, y, outputs);
+    pthread_mutex_unlock(&turn);
+    kernels()->bias_activate(shape->activation, weights->bias, rows, shape->outputs, y);
     return SEMBED_OK;
 }
 
 const struct gemm_engine gemm_openblas = {
     .choice = "openblas",
     .describe = openblas_describe,
-    .padded_rows = openblas_padded_rows,
     .pack = openblas_pack,
     .packed_destroy = openblas_packed_destroy,
+    .treats_rows_alike = openblas_treats_rows_alike,
     .multiply = openblas_multiply,
 };

@@ -37,33 +37,41 @@ void linear_destroy(struct linear *linear)
     memory_free(linear);
 }
 
+/* The bytes of a [rows, width] piece of the arena; SIZE_MAX on overflow. */
+static size_t piece_size(size_t rows, size_t width, size_t size)
+{
+    size_t row = arena_rounded(width, size);
+    return row == SIZE_MAX ? SIZE_MAX : arena_rounded(rows, row);
+}
+
 sembed_status linear_run(const struct linear *linear, struct encoder_session *session,
                          const float *x, size_t rows, float *y, sembed_error *error)
 {
     if (rows == 0)
         return SEMBED_OK;
+    struct arena *arena = &session->linear_arena;
     size_t inputs = gemm_inputs(linear->weights), outputs = gemm_outputs(linear->weights);
-    size_t padded = gemm_padded_rows(linear->weights, rows);
-    size_t x_row = arena_rounded(inputs, sizeof *x), y_row = arena_rounded(outputs, sizeof *y);
-    size_t x_bytes = arena_rounded(padded, x_row), y_bytes = arena_rounded(padded, y_row), bytes;
-    if (x_bytes == SIZE_MAX || y_bytes == SIZE_MAX || !size_add(x_bytes, y_bytes, &bytes))
+    size_t padded = gemm_padded_rows(rows), bytes;
+    size_t x_size = piece_size(padded, inputs, sizeof *x);
+    size_t y_size = piece_size(padded, outputs, sizeof *y);
+    size_t starts_size = piece_size(padded, 2, sizeof(size_t));
+    if (!size_add(x_size, y_size, &bytes) || !size_add(bytes, starts_size, &bytes))
         bytes = SIZE_MAX;
-    sembed_status status = arena_reserve(&session->linear_arena, bytes, error);
+    sembed_status status = arena_reserve(arena, bytes, error);
     if (status != SEMBED_OK)
         return status;
 
-    /* The engine wants rows of its own number: x and y are the caller's and have `rows`. */
-    float *padded_x = arena_take(&session->linear_arena, padded * inputs * sizeof *x);
-    float *padded_y = arena_take(&session->linear_arena, padded * outputs * sizeof *y);
+    /* The engine wants room for rows of its own number: x and y are the caller's and have `rows`.
+     * Each row is a group. */
+    float *padded_x = arena_take(arena, x_size);
+    float *padded_y = arena_take(arena, y_size);
+    size_t *starts = arena_take(arena, starts_size);
     memcpy(padded_x, x, rows * inputs * sizeof *x);
     memset(padded_x + rows * inputs, 0, (padded - rows) * inputs * sizeof *x);
-    status = gemm_run(linear->weights, session->gemm, padded_x, rows, padded_y, error);
+    for (size_t i = 0; i <= rows; i++)
+        starts[i] = i;
+    status = gemm_run(linear->weights, session->gemm, padded_x, starts, rows, padded_y, error);
     if (status == SEMBED_OK)
         memcpy(y, padded_y, rows * outputs * sizeof *y);
     return status;
-}
-
-void activate(enum activation activation, float *values, size_t n)
-{
-    kernels()->bias_activate(activation, NULL, 1, n, values);
 }
