@@ -60,6 +60,37 @@ sembed_status aligned_text_insert(struct aligned_text *text, const char *bytes, 
     return SEMBED_OK;
 }
 
+/* The end of the character at `at`, or the end of the text. */
+static size_t next_character(const struct aligned_text *text, size_t at)
+{
+    size_t size = 0;
+    if (at < text->length)
+        unicode_decode(text->bytes + at, &size);
+    return at + size;
+}
+
+sembed_status aligned_text_transform(struct aligned_text *text, const struct aligned_text *from,
+                                     const struct change *changes, size_t count,
+                                     sembed_error *error)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct span span = {0, 0};
+        if (changes[i].change > 0) {
+            if (at > 0)
+                span = aligned_text_span(from, at - 1);
+        } else if (at < from->length) {
+            span = aligned_text_span(from, at);
+        }
+        for (int32_t used = changes[i].change; used <= 0; used++)
+            at = next_character(from, at);
+        sembed_status status = aligned_text_append(text, changes[i].character, span, error);
+        if (status != SEMBED_OK)
+            return status;
+    }
+    return SEMBED_OK;
+}
+
 void aligned_text_free(struct aligned_text *text)
 {
     memory_free(text->bytes);

@@ -88,6 +88,22 @@ SEMBED_MUST_CHECK sembed_status aligned_text_insert(struct aligned_text *text, c
                                                     size_t length, struct span source,
                                                     sembed_error *error);
 
+/* One character of a text that is written anew from another. */
+struct change {
+    uint32_t character;
+    /* 0: it stands for the next character of the other text; 1: it is added; -n: it stands for the
+     * next one and the n behind that. */
+    int32_t change;
+};
+
+/* Puts what becomes of `from`: changes[count] use up its characters from left to right, and each
+ * takes the span of the first that it stands for, an added one that of the last character before.
+ * Source: NormalizedString::transform. */
+SEMBED_MUST_CHECK sembed_status aligned_text_transform(struct aligned_text *text,
+                                                       const struct aligned_text *from,
+                                                       const struct change *changes, size_t count,
+                                                       sembed_error *error);
+
 static inline void aligned_text_swap(struct aligned_text *a, struct aligned_text *b)
 {
     struct aligned_text kept = *a;

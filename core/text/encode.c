@@ -9,6 +9,7 @@
  *     parts           ├───────┤ token ├───────────────┤├─
  */
 #include "core/text/tokenizer_internal.h"
+#include "core/text/trim_offsets.h"
 
 #include <string.h>
 
@@ -20,6 +21,8 @@ struct tokenizer_scratch {
     struct pretokenizer_scratch pretokenizer;
     struct splits splits;
     struct wordpiece_scratch wordpiece;
+    struct bpe_scratch bpe;
+    struct unigram_scratch unigram;
     struct pieces pieces;
     struct encoding sequences[2];
     /* A text that is not valid UTF-8, repaired, and where each of its bytes stood. */
@@ -44,6 +47,8 @@ void tokenizer_scratch_destroy(struct tokenizer_scratch *scratch)
     pretokenizer_scratch_free(&scratch->pretokenizer);
     memory_free(scratch->splits.items);
     wordpiece_scratch_free(&scratch->wordpiece);
+    bpe_scratch_free(&scratch->bpe);
+    unigram_scratch_free(&scratch->unigram);
     memory_free(scratch->pieces.items);
     encoding_free(&scratch->sequences[0]);
     encoding_free(&scratch->sequences[1]);
@@ -97,7 +102,33 @@ struct job {
     bool stopped;
 };
 
-static sembed_status emit(struct job *job, uint32_t id, size_t start, size_t stop)
+static bool keeps_spans(const struct job *job)
+{
+    return job->with_offsets || job->tokenizer->needs_spans;
+}
+
+/* The place of bytes [start, stop) of the working text in the text itself, spaces taken off as the
+ * post-processor wants it. */
+static struct span find_offsets(const struct job *job, uint32_t id, bool added, size_t start,
+                                size_t stop)
+{
+    const struct aligned_text *text = &job->scratch->text;
+    const struct postprocessor *postprocessor = &job->tokenizer->postprocessor;
+    struct span span = text->spans[start];
+    if (stop > start)
+        span.stop = text->spans[stop - 1].stop;
+    /* An added token is what stands there, with the spaces that it took. */
+    const char *token = text->bytes + start;
+    size_t length = stop - start;
+    if (!added && postprocessor->trim_count)
+        token = vocabulary_token(job->tokenizer->vocabulary, id, &length);
+    for (size_t i = 0; token && i < postprocessor->trim_count; i++)
+        trim_offsets(job->text, token, length, job->out->count == 0,
+                     postprocessor->trims[i].add_prefix_space, &span);
+    return span;
+}
+
+static sembed_status emit(struct job *job, uint32_t id, bool added, size_t start, size_t stop)
 {
     struct encoding *out = job->out;
     if (out->count == out->capacity) {
@@ -107,9 +138,9 @@ static sembed_status emit(struct job *job, uint32_t id, size_t start, size_t sto
     }
     out->ids[out->count] = id;
     if (job->with_offsets) {
-        const struct span *spans = job->scratch->text.spans;
-        out->start[out->count] = spans[start].start;
-        out->stop[out->count] = spans[stop - 1].stop;
+        struct span span = find_offsets(job, id, added, start, stop);
+        out->start[out->count] = span.start;
+        out->stop[out->count] = span.stop;
     }
     out->count++;
     return SEMBED_OK;
@@ -117,14 +148,21 @@ static sembed_status emit(struct job *job, uint32_t id, size_t start, size_t sto
 
 static sembed_status split_word(struct job *job, const char *word, size_t length)
 {
+    struct tokenizer_scratch *scratch = job->scratch;
     switch (job->tokenizer->subword_type) {
     case SUBWORD_WORDPIECE:
-        return wordpiece_split(job->tokenizer->wordpiece, &job->scratch->wordpiece, word, length,
-                               &job->scratch->pieces, job->error);
+        return wordpiece_split(job->tokenizer->wordpiece, &scratch->wordpiece, word, length,
+                               &scratch->pieces, job->error);
+    case SUBWORD_BPE:
+        return bpe_split(job->tokenizer->bpe, &scratch->bpe, word, length, job->poll,
+                         &scratch->pieces, job->error);
+    case SUBWORD_UNIGRAM:
+        return unigram_split(job->tokenizer->unigram, &scratch->unigram, word, length, job->poll,
+                             &scratch->pieces, job->error);
     case SUBWORD_NONE:
         break;
     }
-    return SEMBED_OK;
+    return error_set(job->error, SEMBED_INVALID_ARGUMENT, "the tokenizer has no model");
 }
 
 static sembed_status emit_word(struct job *job, struct split split)
@@ -134,7 +172,7 @@ static sembed_status emit_word(struct job *job, struct split split)
     sembed_status status =
         split_word(job, job->scratch->text.bytes + split.start, split.stop - split.start);
     for (size_t i = 0; i < pieces->count && status == SEMBED_OK; i++)
-        status = emit(job, pieces->items[i].id, split.start + pieces->items[i].start,
+        status = emit(job, pieces->items[i].id, false, split.start + pieces->items[i].start,
                       split.start + pieces->items[i].stop);
     return status;
 }
@@ -146,7 +184,7 @@ static sembed_status emit_splits(struct job *job)
         struct split split = splits->items[i];
         sembed_status status;
         if (split.token != VOCABULARY_NONE) {
-            status = emit(job, split.token, split.start, split.stop);
+            status = emit(job, split.token, true, split.start, split.stop);
         } else {
             status = emit_word(job, split);
             if (job->out->count >= job->enough) {
@@ -192,7 +230,7 @@ static sembed_status encode_part(struct job *job, size_t start, size_t stop, boo
         return error_canceled(job->error);
     struct tokenizer_scratch *scratch = job->scratch;
     sembed_status status = aligned_text_set(&scratch->text, job->text + start, stop - start, start,
-                                            job->with_offsets, job->error);
+                                            keeps_spans(job), job->error);
     if (status == SEMBED_OK)
         status = normalizer_apply(job->tokenizer->normalizer, &scratch->normalizer, &scratch->text,
                                   at_start, at_end, job->poll, job->error);
@@ -207,8 +245,8 @@ static sembed_status encode_part(struct job *job, size_t start, size_t stop, boo
 static sembed_status emit_added(struct job *job, uint32_t id, size_t start, size_t stop)
 {
     sembed_status status = aligned_text_set(&job->scratch->text, job->text + start, stop - start,
-                                            start, job->with_offsets, job->error);
-    return status == SEMBED_OK ? emit(job, id, 0, stop - start) : status;
+                                            start, keeps_spans(job), job->error);
+    return status == SEMBED_OK ? emit(job, id, true, 0, stop - start) : status;
 }
 
 static bool is_ascii_alphanumeric(char c)

@@ -8,6 +8,8 @@
 #include "core/base/json.h"
 #include "core/text/aligned_text.h"
 #include "core/text/canonical_order.h"
+#include "core/text/charsmap.h"
+#include "core/text/regex.h"
 
 struct normalizer;
 
@@ -15,6 +17,10 @@ struct normalizer;
 struct normalizer_scratch {
     struct aligned_text other; /* what a step writes to, then swapped with the text */
     struct mark_run marks;
+    struct change *changes;
+    size_t change_count, change_capacity;
+    struct charsmap_output charsmap;
+    struct regex_scratch regex;
 };
 
 /* Reads tokenizer.json's "normalizer"; NULL or null gives one that changes nothing. */
@@ -25,7 +31,7 @@ void normalizer_destroy(struct normalizer *normalizer); /* NULL is allowed */
 
 /*
  * Whether a long text may be normalized in parts, cut between an ASCII letter or digit and the
- * space behind it, with the same result.
+ * space behind it, with the same result, where those two remain what they are.
  */
 bool normalizer_allows_cuts(const struct normalizer *normalizer);
 

@@ -8,7 +8,7 @@
  */
 #include "core/text/normalizer_steps.h"
 
-struct pass {
+struct bert_pass {
     const struct bert_normalizer *options;
     struct mark_run *marks;
     struct aligned_text *to;
@@ -41,7 +41,7 @@ static bool is_chinese(uint32_t c)
 }
 
 /* Last two stages. */
-static sembed_status put(struct pass *pass, uint32_t character, struct span source)
+static sembed_status put(struct bert_pass *pass, uint32_t character, struct span source)
 {
     if (pass->options->strip_accents && unicode_is_nonspacing_mark(character))
         return SEMBED_OK;
@@ -57,7 +57,7 @@ static sembed_status put(struct pass *pass, uint32_t character, struct span sour
     return SEMBED_OK;
 }
 
-static sembed_status put_marks(struct pass *pass)
+static sembed_status put_marks(struct bert_pass *pass)
 {
     mark_run_sort(pass->marks);
     for (size_t i = 0; i < pass->marks->count; i++) {
@@ -70,7 +70,7 @@ static sembed_status put_marks(struct pass *pass)
     return SEMBED_OK;
 }
 
-static sembed_status decompose(struct pass *pass, uint32_t character, struct span source)
+static sembed_status decompose(struct bert_pass *pass, uint32_t character, struct span source)
 {
     if (!pass->options->strip_accents)
         return put(pass, character, source);
@@ -94,10 +94,10 @@ static sembed_status decompose(struct pass *pass, uint32_t character, struct spa
 }
 
 /* First two stages, for a character that is not ASCII. */
-static sembed_status clean(struct pass *pass, uint32_t character, struct span source)
+static sembed_status clean(struct bert_pass *pass, uint32_t character, struct span source)
 {
     if (pass->options->clean_text) {
-        if (character == UNICODE_REPLACEMENT || unicode_is_other(character))
+        if (unicode_is_other(character))
             return SEMBED_OK;
         if (unicode_is_whitespace(character))
             character = ' ';
@@ -113,7 +113,8 @@ static sembed_status clean(struct pass *pass, uint32_t character, struct span so
 }
 
 /* Copies the ASCII run at `at` through the table; returns where it ends. */
-static size_t put_ascii(struct pass *pass, const struct aligned_text *from, size_t at, size_t stop)
+static size_t put_ascii(struct bert_pass *pass, const struct aligned_text *from, size_t at,
+                        size_t stop)
 {
     struct aligned_text *to = pass->to;
     size_t length = to->length;
@@ -129,9 +130,9 @@ static size_t put_ascii(struct pass *pass, const struct aligned_text *from, size
     return at;
 }
 
-/* Normalizes bytes [at, *stop) of whole characters; a run of ASCII may not end at stop. */
-static sembed_status normalize_range(struct pass *pass, const struct aligned_text *from, size_t at,
-                                     size_t stop)
+/* Normalizes bytes [at, stop) of whole characters. */
+static sembed_status normalize_range(struct bert_pass *pass, const struct aligned_text *from,
+                                     size_t at, size_t stop)
 {
     sembed_status status = SEMBED_OK;
     while (at < stop && status == SEMBED_OK) {
@@ -153,24 +154,22 @@ static sembed_status normalize_range(struct pass *pass, const struct aligned_tex
 }
 
 sembed_status bert_normalize(const struct bert_normalizer *options,
-                             struct normalizer_scratch *scratch, const struct aligned_text *from,
-                             struct aligned_text *to, const sembed_poll *poll, sembed_error *error)
+                             const struct normalizer_pass *pass)
 {
-    struct pass pass = {.options = options, .marks = &scratch->marks, .to = to, .error = error};
-    mark_run_clear(pass.marks);
-    for (size_t at = 0; at < from->length;) {
-        size_t stop = from->length;
-        if (stop - at > NORMALIZER_POLL_BYTES) {
-            if (poll_wants_stop(poll))
-                return error_canceled(error);
-            stop = at + NORMALIZER_POLL_BYTES;
-            while (((unsigned char)from->bytes[stop] & 0xC0) == 0x80)
-                stop--;
-        }
-        sembed_status status = normalize_range(&pass, from, at, stop);
+    const struct aligned_text *from = pass->from;
+    struct bert_pass bert = {options, &pass->scratch->marks, pass->to, pass->error};
+    mark_run_clear(bert.marks);
+    for (size_t at = 0, next = 0; at < from->length;) {
+        sembed_status status = normalizer_check(pass, at, &next);
+        size_t stop =
+            from->length - at > NORMALIZER_POLL_BYTES ? at + NORMALIZER_POLL_BYTES : from->length;
+        while (stop < from->length && ((unsigned char)from->bytes[stop] & 0xC0) == 0x80)
+            stop++;
+        if (status == SEMBED_OK)
+            status = normalize_range(&bert, from, at, stop);
         if (status != SEMBED_OK)
             return status;
         at = stop;
     }
-    return pass.marks->count ? put_marks(&pass) : SEMBED_OK;
+    return bert.marks->count ? put_marks(&bert) : SEMBED_OK;
 }

@@ -39,11 +39,13 @@ static sembed_status fill(struct tokenizer *tokenizer, const char *folder, const
         status = read_max_length(tokenizer, folder, error);
     if (status == SEMBED_OK)
         status = added_tokens_finish(tokenizer->added_tokens, tokenizer->normalizer, error);
-    if (status == SEMBED_OK)
-        tokenizer->allows_cuts = normalizer_allows_cuts(tokenizer->normalizer) &&
-                                 pretokenizer_allows_cuts(tokenizer->pretokenizer) &&
-                                 added_tokens_allow_cuts(tokenizer->added_tokens);
-    return status;
+    if (status != SEMBED_OK)
+        return status;
+    tokenizer->needs_spans = pretokenizer_needs_spans(tokenizer->pretokenizer);
+    tokenizer->allows_cuts = normalizer_allows_cuts(tokenizer->normalizer) &&
+                             pretokenizer_allows_cuts(tokenizer->pretokenizer) &&
+                             added_tokens_allow_cuts(tokenizer->added_tokens);
+    return SEMBED_OK;
 }
 
 sembed_status tokenizer_open(const char *folder, const sembed_poll *poll,
@@ -65,7 +67,19 @@ void tokenizer_close(struct tokenizer *tokenizer)
 {
     if (!tokenizer)
         return;
-    wordpiece_destroy(tokenizer->wordpiece);
+    switch (tokenizer->subword_type) {
+    case SUBWORD_WORDPIECE:
+        wordpiece_destroy(tokenizer->wordpiece);
+        break;
+    case SUBWORD_BPE:
+        bpe_destroy(tokenizer->bpe);
+        break;
+    case SUBWORD_UNIGRAM:
+        unigram_destroy(tokenizer->unigram);
+        break;
+    case SUBWORD_NONE:
+        break;
+    }
     vocabulary_destroy(tokenizer->vocabulary);
     added_tokens_destroy(tokenizer->added_tokens);
     normalizer_destroy(tokenizer->normalizer);

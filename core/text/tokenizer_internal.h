@@ -3,14 +3,16 @@
 #define SEMBED_TEXT_TOKENIZER_INTERNAL_H
 
 #include "core/text/added_tokens.h"
+#include "core/text/bpe.h"
 #include "core/text/normalizer.h"
 #include "core/text/postprocessor.h"
 #include "core/text/pretokenizer.h"
 #include "core/text/tokenizer.h"
+#include "core/text/unigram.h"
 #include "core/text/vocabulary.h"
 #include "core/text/wordpiece.h"
 
-enum subword_type { SUBWORD_NONE, SUBWORD_WORDPIECE };
+enum subword_type { SUBWORD_NONE, SUBWORD_WORDPIECE, SUBWORD_BPE, SUBWORD_UNIGRAM };
 
 struct tokenizer {
     struct vocabulary *vocabulary;
@@ -18,10 +20,15 @@ struct tokenizer {
     struct normalizer *normalizer;
     struct pretokenizer *pretokenizer;
     enum subword_type subword_type;
-    struct wordpiece *wordpiece;
+    union {
+        struct wordpiece *wordpiece;
+        struct bpe *bpe;
+        struct unigram *unigram;
+    };
     struct postprocessor postprocessor;
     size_t max_length;
     bool allows_cuts; /* a long text may be tokenized in parts, see normalizer_allows_cuts */
+    bool needs_spans; /* spans are kept even where nobody asks for offsets */
 };
 
 /* Fills a zeroed tokenizer from tokenizer.json. */

@@ -1,5 +1,7 @@
 #include "core/text/unicode.h"
 
+#include "core/text/unicode_tables.h"
+
 #include <string.h>
 #include <utf8proc.h>
 
@@ -104,52 +106,86 @@ bool unicode_is_whitespace(uint32_t character)
            character == 0x205F || character == 0x3000;
 }
 
-static utf8proc_category_t category(uint32_t character)
+static bool has_class(uint32_t character, enum unicode_class class)
 {
-    return utf8proc_category((utf8proc_int32_t)character);
-}
-
-bool unicode_is_word(uint32_t character)
-{
-    switch (category(character)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC:
-        return true;
-    default:
-        return character == 0x200C || character == 0x200D ||
-               (character >= 0x24B6 && character <= 0x24E9);
+    uint32_t block = character >> 8;
+    uint32_t low =
+        block < UNICODE_BLOCKS ? unicode_first_run[block] : unicode_first_run[UNICODE_BLOCKS];
+    uint32_t high =
+        block < UNICODE_BLOCKS ? (uint32_t)unicode_first_run[block + 1] + 1 : unicode_run_count;
+    uint32_t wanted = character << 8 | 0xFF;
+    while (high - low > 1) { /* the last run that begins at the character or before */
+        uint32_t middle = low + (high - low) / 2;
+        if (unicode_runs[middle] <= wanted)
+            low = middle;
+        else
+            high = middle;
     }
+    return unicode_runs[low] & class;
 }
 
 bool unicode_is_other(uint32_t character)
 {
-    utf8proc_category_t found = category(character);
-    return found == UTF8PROC_CATEGORY_CC || found == UTF8PROC_CATEGORY_CF ||
-           found == UTF8PROC_CATEGORY_CO;
+    return has_class(character, UNICODE_OTHER);
 }
 
 bool unicode_is_nonspacing_mark(uint32_t character)
 {
-    return category(character) == UTF8PROC_CATEGORY_MN;
+    return character >= 0x300 && has_class(character, UNICODE_NONSPACING);
 }
 
 bool unicode_is_punctuation(uint32_t character)
 {
-    if (character < 0x80)
-        return character > ' ' && character < 0x7F && !(character >= '0' && character <= '9') &&
-               !(character >= 'A' && character <= 'Z') && !(character >= 'a' && character <= 'z');
-    utf8proc_category_t found = category(character);
-    return found >= UTF8PROC_CATEGORY_PC && found <= UTF8PROC_CATEGORY_PO;
+    if (character >= 0x80)
+        return has_class(character, UNICODE_PUNCTUATION);
+    return character > ' ' && character < 0x7F && !(character >= '0' && character <= '9') &&
+           !(character >= 'A' && character <= 'Z') && !(character >= 'a' && character <= 'z');
 }
+
+bool unicode_is_combining_mark(uint32_t character)
+{
+    return character >= 0x300 && has_class(character, UNICODE_COMBINING);
+}
+
+bool unicode_is_word(uint32_t character)
+{
+    return has_class(character, UNICODE_WORD);
+}
+
+bool unicode_is_letter(uint32_t character)
+{
+    if (character < 0x80)
+        return (character >= 'A' && character <= 'Z') || (character >= 'a' && character <= 'z');
+    return has_class(character, UNICODE_LETTER);
+}
+
+bool unicode_is_number(uint32_t character)
+{
+    if (character < 0x80)
+        return character >= '0' && character <= '9';
+    return has_class(character, UNICODE_NUMBER);
+}
+
+bool unicode_is_numeric(uint32_t character)
+{
+    if (character < 0x80)
+        return character >= '0' && character <= '9';
+    return has_class(character, UNICODE_NUMERIC);
+}
+
+/* ------------------------------------------------------------------------------- case */
+
+/* Pairs that came with Unicode 16 and 17, which Rust knows and the oldest utf8proc does not:
+ * characters [first, last], `step` apart, and how far away their lower case is. */
+static const struct {
+    uint32_t first, last, step;
+    int32_t distance;
+} late_capitals[] = {
+    {0x1C89, 0x1C89, 1, 1},      {0xA7CB, 0xA7CB, 1, 0x264 - 0xA7CB},
+    {0xA7CC, 0xA7CE, 2, 1},      {0xA7D2, 0xA7D4, 2, 1},
+    {0xA7DA, 0xA7DA, 1, 1},      {0xA7DC, 0xA7DC, 1, 0x19B - 0xA7DC},
+    {0x10D50, 0x10D65, 1, 0x20}, {0x16EA0, 0x16EB8, 1, 0x1B},
+};
 
 size_t unicode_lowercase(uint32_t character, uint32_t lower[2])
 {
@@ -159,19 +195,46 @@ size_t unicode_lowercase(uint32_t character, uint32_t lower[2])
         return 2;
     }
     lower[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)character);
+    for (size_t i = 0; lower[0] >= 0x1C89 && i < sizeof late_capitals / sizeof late_capitals[0];
+         i++)
+        if (character >= late_capitals[i].first && character <= late_capitals[i].last &&
+            (character - late_capitals[i].first) % late_capitals[i].step == 0)
+            lower[0] = (uint32_t)((int32_t)character + late_capitals[i].distance);
     return 1;
+}
+
+/* ------------------------------------------------------------------------------- normal forms */
+
+/* Whether a character's decomposition came after Unicode 9. */
+static bool decomposes_lately(uint32_t character)
+{
+    static const struct {
+        uint32_t first, last;
+    } late[] = {
+        {0x32FF, 0x32FF},   {0xA7F1, 0xA7F4},   {0xAB69, 0xAB69},   {0x105C9, 0x105C9},
+        {0x105E4, 0x105E4}, {0x10780, 0x107BA}, {0x11382, 0x113C8}, {0x11938, 0x11938},
+        {0x16120, 0x16128}, {0x16D68, 0x16D6A}, {0x1CCD6, 0x1CCF9}, {0x1E030, 0x1E06D},
+        {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9},
+    };
+    if (character < late[0].first)
+        return false;
+    for (size_t i = 0; i < sizeof late / sizeof late[0]; i++)
+        if (character >= late[i].first && character <= late[i].last)
+            return true;
+    return false;
 }
 
 size_t unicode_decompose(uint32_t character, bool compatibility,
                          uint32_t parts[UNICODE_LONGEST_DECOMPOSITION])
 {
     parts[0] = character;
-    if (character < 0x80)
+    if (character < 0x80 || decomposes_lately(character))
         return 1;
     utf8proc_int32_t found[UNICODE_LONGEST_DECOMPOSITION];
-    utf8proc_option_t options = UTF8PROC_DECOMPOSE | (compatibility ? UTF8PROC_COMPAT : 0);
-    utf8proc_ssize_t count = utf8proc_decompose_char((utf8proc_int32_t)character, found,
-                                                     UNICODE_LONGEST_DECOMPOSITION, options, NULL);
+    int options = UTF8PROC_DECOMPOSE | (compatibility ? UTF8PROC_COMPAT : 0);
+    utf8proc_ssize_t count =
+        utf8proc_decompose_char((utf8proc_int32_t)character, found, UNICODE_LONGEST_DECOMPOSITION,
+                                (utf8proc_option_t)options, NULL);
     if (count < 1 || count > UNICODE_LONGEST_DECOMPOSITION)
         return 1;
     for (utf8proc_ssize_t i = 0; i < count; i++)
@@ -181,7 +244,20 @@ size_t unicode_decompose(uint32_t character, bool compatibility,
 
 uint8_t unicode_combining_class(uint32_t character)
 {
-    if (character < 0x300)
+    if (!unicode_is_combining_mark(character))
         return 0;
     return (uint8_t)utf8proc_get_property((utf8proc_int32_t)character)->combining_class;
+}
+
+/* utf8proc composes buffers, not pairs, so it is given a buffer of two. Characters that compose
+ * with nothing behind them or before them are the rule and are told apart first. */
+uint32_t unicode_compose(uint32_t first, uint32_t second)
+{
+    if (second < 0x300 || first < '<')
+        return 0;
+    utf8proc_int32_t pair[3] = {(utf8proc_int32_t)first, (utf8proc_int32_t)second, 0};
+    utf8proc_ssize_t count = utf8proc_normalize_utf32(pair, 2, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (count != 1 || decomposes_lately((uint32_t)pair[0]))
+        return 0;
+    return (uint32_t)pair[0];
 }

@@ -75,21 +75,35 @@ static inline size_t unicode_encode(uint32_t character, char *text)
 /* How many characters valid text holds. */
 size_t unicode_count(const char *text, size_t length);
 
-/* Rust's char::is_whitespace: the property White_Space. */
+/*
+ * Classes. The tokenizers library asks several crates, each of which knows another version of
+ * Unicode; the answers here are theirs, character by character, whatever utf8proc knows.
+ */
+
+/* Rust's char::is_whitespace, and \s in its patterns: the property White_Space. */
 bool unicode_is_whitespace(uint32_t character);
 
-/* What \w matches in Rust's regex crate: letters and what is alphabetic, marks, decimal digits,
- * connectors, joiners. */
-bool unicode_is_word(uint32_t character);
-
-/* Cc, Cf or Co; not Cn, as in the crate unicode_categories. */
+/* What BERT's cleaning drops: Cc but tab, line feed and carriage return; Cf, Co; U+FFFD. */
 bool unicode_is_other(uint32_t character);
 
-/* Mn. */
+/* Mn in Unicode 8; not asked for characters that have a canonical decomposition. */
 bool unicode_is_nonspacing_mark(uint32_t character);
 
-/* ASCII punctuation and symbols, or P*. */
+/* ASCII punctuation and symbols, or P* in Unicode 8. */
 bool unicode_is_punctuation(uint32_t character);
+
+/* M* in Unicode 9. */
+bool unicode_is_combining_mark(uint32_t character);
+
+/* \w in Rust's patterns: letters and what is alphabetic, marks, decimal digits, connectors. */
+bool unicode_is_word(uint32_t character);
+
+/* \p{L} and \p{N} in Oniguruma's patterns. */
+bool unicode_is_letter(uint32_t character);
+bool unicode_is_number(uint32_t character);
+
+/* Rust's char::is_numeric: N*. */
+bool unicode_is_numeric(uint32_t character);
 
 /* Rust's char::to_lowercase: one character, or the two of U+0130, in lower[2]; returns how many.
  * No rule depends on what stands beside the character. */
@@ -98,12 +112,18 @@ size_t unicode_lowercase(uint32_t character, uint32_t lower[2]);
 /* The most characters that one decomposes into (U+FDFA, compatibility). */
 #define UNICODE_LONGEST_DECOMPOSITION 18
 
-/* The full canonical or compatibility decomposition of a character, not reordered; returns how many
- * characters there are in parts, the character itself where it has none. */
+/*
+ * The full canonical or compatibility decomposition of a character, not reordered; returns how many
+ * characters there are in parts: one, the character itself, where it has none. This and the next
+ * two are Unicode 9's, as in the library; nothing but additions was made since.
+ */
 size_t unicode_decompose(uint32_t character, bool compatibility,
                          uint32_t parts[UNICODE_LONGEST_DECOMPOSITION]);
 
 /* The canonical combining class: 0 for a starter. */
 uint8_t unicode_combining_class(uint32_t character);
+
+/* The primary composite of two characters; 0 where they have none. */
+uint32_t unicode_compose(uint32_t first, uint32_t second);
 
 #endif

@@ -1,0 +1,206 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+
+#include "core/text/regex.h"
+
+#include "core/base/memory.h"
+#include "core/text/unicode.h"
+
+#include <pcre2.h>
+#include <string.h>
+
+struct regex {
+    pcre2_code *code; /* NULL: the literal */
+    char *literal;
+    size_t literal_length;
+};
+
+static void *allocate(size_t size, void *state)
+{
+    (void)state;
+    return memory_alloc(size);
+}
+
+static void release(void *pointer, void *state)
+{
+    (void)state;
+    memory_free(pointer);
+}
+
+static sembed_status compile(const char *name, const char *pattern, size_t length,
+                             struct regex *regex, sembed_error *error)
+{
+    sembed_status status = SEMBED_NO_MEMORY;
+    pcre2_compile_context *compile_context = NULL;
+    pcre2_general_context *general = pcre2_general_context_create(allocate, release, NULL);
+    if (!general)
+        goto cleanup;
+    compile_context = pcre2_compile_context_create(general);
+    if (!compile_context)
+        goto cleanup;
+    pcre2_set_newline(compile_context, PCRE2_NEWLINE_LF);
+    pcre2_set_bsr(compile_context, PCRE2_BSR_UNICODE);
+
+    int code;
+    PCRE2_SIZE at;
+    regex->code = pcre2_compile((PCRE2_SPTR)pattern, length,
+                                PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
+                                &code, &at, compile_context);
+    if (!regex->code) {
+        PCRE2_UCHAR message[128] = "";
+        pcre2_get_error_message(code, message, sizeof message);
+        status =
+            error_set(error, SEMBED_UNSUPPORTED, "%s: regular expression '%.*s': at byte %zu: %s",
+                      name, (int)(length < 200 ? length : 200), pattern, at, (char *)message);
+        goto cleanup;
+    }
+    /* Where the host forbids code made at run time, PCRE2 goes without. */
+    pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE);
+    status = SEMBED_OK;
+cleanup:
+    pcre2_compile_context_free(compile_context);
+    pcre2_general_context_free(general);
+    return status == SEMBED_NO_MEMORY ? error_no_memory(error, "a regular expression") : status;
+}
+
+sembed_status regex_create(const char *name, const char *pattern, size_t length,
+                           struct regex **regex, sembed_error *error)
+{
+    struct regex *made = memory_calloc(1, sizeof *made);
+    if (!made)
+        return error_no_memory(error, "a regular expression");
+    sembed_status status = compile(name, pattern, length, made, error);
+    if (status != SEMBED_OK) {
+        regex_destroy(made);
+        return status;
+    }
+    *regex = made;
+    return SEMBED_OK;
+}
+
+sembed_status regex_create_literal(const char *text, size_t length, struct regex **regex,
+                                   sembed_error *error)
+{
+    struct regex *made = memory_calloc(1, sizeof *made);
+    if (!made || !(made->literal = memory_alloc(length))) {
+        regex_destroy(made);
+        return error_no_memory(error, "a pattern");
+    }
+    memcpy(made->literal, text, length);
+    made->literal_length = length;
+    *regex = made;
+    return SEMBED_OK;
+}
+
+sembed_status regex_create_from_json(const struct json_file *file, const json_t *pattern,
+                                     struct regex **regex, sembed_error *error)
+{
+    const json_t *literal = json_object_get(pattern, "String");
+    const json_t *text = json_object_get(pattern, "Regex");
+    if (json_is_string(literal))
+        return regex_create_literal(json_string_value(literal), json_string_length(literal), regex,
+                                    error);
+    if (json_is_string(text))
+        return regex_create(file->path, json_string_value(text), json_string_length(text), regex,
+                            error);
+    return json_expected(file, "pattern", "a String or a Regex", pattern, error);
+}
+
+void regex_destroy(struct regex *regex)
+{
+    if (!regex)
+        return;
+    pcre2_code_free(regex->code);
+    memory_free(regex->literal);
+    memory_free(regex);
+}
+
+void regex_scratch_free(struct regex_scratch *scratch)
+{
+    pcre2_match_data_free(scratch->match_data);
+    *scratch = (struct regex_scratch){0};
+}
+
+static bool find_literal(const struct regex *regex, const struct regex_search *search,
+                         size_t *start, size_t *stop)
+{
+    size_t length = regex->literal_length;
+    size_t at = search->at;
+    while (length <= search->length - at) {
+        const char *found = search->text + at;
+        if (length && !(found = memchr(found, regex->literal[0], search->length - at)))
+            return false;
+        at = (size_t)(found - search->text);
+        if (length > search->length - at)
+            return false;
+        if (memcmp(found, regex->literal, length) == 0) {
+            *start = at;
+            *stop = at + length;
+            return true;
+        }
+        at++;
+    }
+    return false;
+}
+
+static sembed_status find_pattern(const struct regex *regex, struct regex_scratch *scratch,
+                                  const struct regex_search *search, bool *found, size_t *start,
+                                  size_t *stop, sembed_error *error)
+{
+    if (!scratch->match_data) {
+        pcre2_general_context *general = pcre2_general_context_create(allocate, release, NULL);
+        if (general)
+            scratch->match_data = pcre2_match_data_create(1, general);
+        pcre2_general_context_free(general);
+        if (!scratch->match_data)
+            return error_no_memory(error, "a regular expression's matches");
+    }
+    int result = pcre2_match(regex->code, (PCRE2_SPTR)search->text, search->length, search->at,
+                             PCRE2_NO_UTF_CHECK, scratch->match_data, NULL);
+    if (result == PCRE2_ERROR_JIT_STACKLIMIT)
+        result = pcre2_match(regex->code, (PCRE2_SPTR)search->text, search->length, search->at,
+                             PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, scratch->match_data, NULL);
+    *found = result >= 0;
+    if (*found) {
+        const PCRE2_SIZE *pair = pcre2_get_ovector_pointer(scratch->match_data);
+        /* \K in a lookahead can set the start behind the stop. */
+        *start = pair[0];
+        *stop = pair[1] < pair[0] ? pair[0] : pair[1];
+        return SEMBED_OK;
+    }
+    if (result == PCRE2_ERROR_NOMATCH)
+        return SEMBED_OK;
+    if (result == PCRE2_ERROR_NOMEMORY)
+        return error_no_memory(error, "a regular expression's matches");
+    PCRE2_UCHAR message[128] = "";
+    pcre2_get_error_message(result, message, sizeof message);
+    return error_set(error, SEMBED_LIMIT, "a regular expression of the tokenizer failed: %s",
+                     (char *)message);
+}
+
+sembed_status regex_next(const struct regex *regex, struct regex_scratch *scratch,
+                         struct regex_search *search, bool *found, size_t *start, size_t *stop,
+                         sembed_error *error)
+{
+    *found = false;
+    while (search->at <= search->length) {
+        sembed_status status = SEMBED_OK;
+        if (regex->literal)
+            *found = find_literal(regex, search, start, stop);
+        else
+            status = find_pattern(regex, scratch, search, found, start, stop, error);
+        if (status != SEMBED_OK || !*found)
+            return status;
+        if (*start < *stop || !search->has_last || search->last != *stop) {
+            search->at = search->last = *stop;
+            search->has_last = true;
+            return SEMBED_OK;
+        }
+        /* Empty, and where the last match ended: one character on. */
+        size_t size = 1;
+        if (search->at < search->length)
+            unicode_decode(search->text + search->at, &size);
+        search->at += size;
+        *found = false;
+    }
+    return SEMBED_OK;
+}
