@@ -13,10 +13,10 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* A slice ends at either. Short texts fill the matrices well from some 64 texts on; a slice of long
- * ones should not be much more work than that. */
-#define SLICE_TEXTS 256
-#define SLICE_BYTES (128 * 1024)
+/* A slice ends at either. The core computes some 500 tokens at a time, so a slice of short texts is a
+ * few of its batches, and one of long texts not much more work than that. */
+#define SLICE_TEXTS 128
+#define SLICE_BYTES (64 * 1024)
 
 struct embed_array {
     const sembed_model *model;

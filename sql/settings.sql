@@ -17,11 +17,13 @@ SELECT error_of($$SELECT embed('river')$$) ~ 'several' AS several;
 SET sembed.model = 'tiny-bert';
 SELECT cardinality(embed('river'));
 
--- Set within a statement, in a function, in a transaction that is rolled back.
-SET sembed.model = 'no-weights';
-SELECT i, CASE WHEN i = 2 THEN set_config('sembed.model', 'tiny-bert', false) END AS model,
-       CASE WHEN i > 1 THEN cardinality(embed('river')) END AS dimensions
-FROM generate_series(1, 3) AS i;
+-- Set between two calls of one statement, in a function, in a transaction that is rolled back.
+SELECT error_of($$
+    SELECT embed('river'), CASE WHEN i = 2 THEN set_config('sembed.model', 'no-weights', false) END
+    FROM generate_series(1, 3) AS i$$) ~ 'no-weights/model.safetensors' AS changed;
+SELECT error_of($$
+    SELECT embed('tiny-bert', 'river ' || i), CASE WHEN i = 2 THEN set_config('sembed.model_path', '', false) END
+    FROM generate_series(1, 3) AS i$$);
 RESET sembed.model;
 CREATE FUNCTION embed_with_setting(content text) RETURNS real[]
     LANGUAGE sql SET sembed.model = 'tiny-bert' RETURN embed(content);
