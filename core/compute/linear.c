@@ -75,3 +75,8 @@ sembed_status linear_run(const struct linear *linear, struct encoder_session *se
         memcpy(y, padded_y, rows * outputs * sizeof *y);
     return status;
 }
+
+void activate(enum activation activation, float *values, size_t n)
+{
+    kernels()->bias_activate(activation, NULL, 1, n, values);
+}
