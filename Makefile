@@ -10,7 +10,8 @@
 #   make parity           the programs behind tests/parity/*.py
 #   make format           clang-format over all C files
 #
-# ONEDNN=no builds without oneDNN: OpenBLAS alone multiplies. BUILD names the folder for what is made.
+# ONEDNN=no builds without oneDNN: OpenBLAS alone multiplies. BUILD names the folder for what is made,
+# V=1 shows the commands.
 
 default: all
 
@@ -25,6 +26,9 @@ PKG_CONFIG ?= pkg-config
 SEMBED_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=fast -pthread \
                 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
                 -I. -MMD -MP $(SANITIZE)
+
+# One line a step.
+say = $(if $(V),,@echo '  $(1)  $@';)
 
 # --- engine ---------------------------------------------------------------------------------------
 
@@ -68,17 +72,17 @@ SIMD_OBJECTS := $(foreach set,$(SIMD_SETS),$(SIMD_SOURCES:%.c=$(BUILD)/%.$(set).
 CORE_LIBRARY := $(BUILD)/core/libsembed.a
 
 $(CORE_LIBRARY): $(CORE_OBJECTS) $(SIMD_OBJECTS)
-	rm -f $@
-	$(AR) rcs $@ $^
+	@rm -f $@
+	$(call say,AR)$(AR) rcs $@ $^
 
 $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(SEMBED_CFLAGS) $(ENGINE_CFLAGS) $(CORE_EXTRA_CFLAGS) -c $< -o $@
+	$(call say,CC)$(CC) $(SEMBED_CFLAGS) $(ENGINE_CFLAGS) -c $< -o $@
 
 define simd_rule
 $(BUILD)/core/compute/simd/%.$(1).o: core/compute/simd/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(SEMBED_CFLAGS) -O3 $$(SIMD_FLAGS_$(1)) -DSIMD_SET=$(1) -DSIMD_SET_$(1) -c $$< -o $$@
+	$$(call say,CC)$$(CC) $$(SEMBED_CFLAGS) -O3 $$(SIMD_FLAGS_$(1)) -DSIMD_SET=$(1) -DSIMD_SET_$(1) -c $$< -o $$@
 endef
 $(foreach set,$(SIMD_SETS),$(eval $(call simd_rule,$(set))))
 
@@ -92,10 +96,10 @@ sqlite: $(SQLITE_LIBRARY)
 
 $(BUILD)/sqlite/%.o: sqlite/%.c
 	@mkdir -p $(@D)
-	$(CC) $(SEMBED_CFLAGS) -c $< -o $@
+	$(call say,CC)$(CC) $(SEMBED_CFLAGS) -c $< -o $@
 
 $(SQLITE_LIBRARY): $(SQLITE_OBJECTS) $(CORE_LIBRARY)
-	$(CC) $(SANITIZE) -shared -Wl,--no-undefined -Wl,--exclude-libs,ALL -o $@ $^ $(CORE_LIBS)
+	$(call say,LINK)$(CC) $(SANITIZE) -shared -Wl,--no-undefined -Wl,--exclude-libs,ALL -o $@ $^ $(CORE_LIBS)
 
 # --- tests and benchmarks -------------------------------------------------------------------------
 
@@ -107,27 +111,27 @@ SQLITE_TEST_SUPPORT := $(BUILD)/tests/sqlite/support.o
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(SEMBED_CFLAGS) -c $< -o $@
+	$(call say,CC)$(CC) $(SEMBED_CFLAGS) -c $< -o $@
 
 .SECONDARY:
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(TEST_SUPPORT) $(CORE_LIBRARY)
-	$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(CORE_LIBS)
+	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka $(CORE_LIBS)
 
 # These load build/sqlite/sembed.so as a user's program would, through libsqlite3.
 $(BUILD)/tests/sqlite/test_%: $(BUILD)/tests/sqlite/test_%.o $(SQLITE_TEST_SUPPORT)
-	$(CC) $(SANITIZE) -o $@ $^ -lcmocka -lsqlite3 -ljansson -lm -lpthread
+	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -lsqlite3 -ljansson -lm -lpthread
 
 # These have the extension inside, to count its calls of the core and to take its memory away.
 $(BUILD)/tests/sqlite/test_core_%: $(BUILD)/tests/sqlite/test_core_%.o $(BUILD)/tests/sqlite/linked.o \
         $(SQLITE_TEST_SUPPORT) $(SQLITE_OBJECTS) $(CORE_LIBRARY)
-	$(CC) $(SANITIZE) $(if $(findstring calls,$*),-Wl$(,)--wrap=sembed_embed) -o $@ $^ \
+	$(call say,LINK)$(CC) $(SANITIZE) $(if $(findstring calls,$*),-Wl$(,)--wrap=sembed_embed) -o $@ $^ \
 	    -lcmocka -lsqlite3 $(CORE_LIBS)
 
 # What the scripts of tests/parity ask; they need Python with the reference, so no test run builds them.
 PARITY_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*.c))
 
 $(BUILD)/tests/parity/%: $(BUILD)/tests/parity/%.o $(CORE_LIBRARY)
-	$(CC) $(SANITIZE) -o $@ $^ $(CORE_LIBS)
+	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(CORE_LIBS)
 
 parity: $(PARITY_PROGRAMS)
 
@@ -152,10 +156,10 @@ BENCH_PROGRAM := $(BUILD)/bench/bench
 
 $(BUILD)/bench/%.o: bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(SEMBED_CFLAGS) -c $< -o $@
+	$(call say,CC)$(CC) $(SEMBED_CFLAGS) -c $< -o $@
 
 $(BENCH_PROGRAM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c)) $(CORE_LIBRARY)
-	$(CC) $(SANITIZE) -o $@ $^ $(CORE_LIBS)
+	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(CORE_LIBS)
 
 bench: $(BENCH_PROGRAM)
 	bench/run $(BENCH_PROGRAM)
