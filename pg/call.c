@@ -17,8 +17,10 @@ static int stop_wanted(void *state)
 {
     const bool *cancel_only = state;
 
-    if (!InterruptPending || !INTERRUPTS_CAN_BE_PROCESSED())
+    if (!InterruptPending)
         return 0;
+    if (InterruptHoldoffCount > 0 || CritSectionCount > 0 || QueryCancelHoldoffCount > 0)
+        return 0; /* CHECK_FOR_INTERRUPTS would do nothing */
     return !*cancel_only || QueryCancelPending || ProcDiePending;
 }
 

@@ -3,6 +3,7 @@
 
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "storage/shmem.h"
 
 /*
  * The core reads UTF-8. In a database of another encoding PostgreSQL converts, and raises its own

@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include "funcapi.h"
+#include "storage/shmem.h"
 #include "utils/builtins.h"
 
 #define LISTING_COLUMNS 9

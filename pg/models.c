@@ -94,6 +94,14 @@ static sembed_context *scratch(void)
     return context;
 }
 
+static const char *name_of(const sembed_model *model)
+{
+    sembed_model_info info;
+
+    sembed_model_describe(model, &info);
+    return info.name;
+}
+
 void models_embed(const sembed_model *model, const sembed_text *texts, size_t count, float *vectors)
 {
     sembed_context *memory = scratch();
@@ -106,10 +114,6 @@ void models_embed(const sembed_model *model, const sembed_text *texts, size_t co
     while (call_again(&call, status));
     call_check(&call, status, NULL);
 
-    if (message_level_is_interesting(DEBUG1)) {
-        sembed_model_info info;
-
-        sembed_model_describe(model, &info);
-        ereport(DEBUG1, (errmsg_internal("texts embedded by model \"%s\": %zu", info.name, count)));
-    }
+    ereport(DEBUG1,
+            (errmsg_internal("texts embedded by model \"%s\": %zu", name_of(model), count)));
 }
