@@ -151,6 +151,13 @@ static void ignore_merges_takes_whole_words(void **state)
                 {"cab", "2:0:1 3:1:3"});
 }
 
+static void a_token_that_no_merge_makes_is_not_used(void **state)
+{
+    (void)state;
+    CHECK_WORDS("{\"vocab\": {\"a\": 0, \"b\": 1, \"ab\": 2, \"aab\": 3}, \"merges\": [\"a b\"]}",
+                {"aab", "0:0:1 2:1:3"}, {"ab", "2:0:2"});
+}
+
 static void of_a_merge_that_comes_twice_the_later_rank_counts(void **state)
 {
     (void)state;
@@ -488,6 +495,7 @@ int main(void)
         cmocka_unit_test(prefix_and_suffix_mark_where_a_character_stands),
         cmocka_unit_test(unknown_characters_fall_back_to_bytes),
         cmocka_unit_test(ignore_merges_takes_whole_words),
+        cmocka_unit_test(a_token_that_no_merge_makes_is_not_used),
         cmocka_unit_test(of_a_merge_that_comes_twice_the_later_rank_counts),
         cmocka_unit_test(byte_level_words_are_raw_bytes),
         cmocka_unit_test(short_and_long_words_follow_the_definition),

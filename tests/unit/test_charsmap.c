@@ -129,6 +129,7 @@ static void replaces_clusters_and_characters(void **state)
          "b",
          "0 1 1 3"},
         {"A\xE2\x80\x8D", "a", "0"},
+        {"\xE2\x84\xA2\xE2\x80\x8D", "TM\xE2\x80\x8D", "0 0 3 3 3"}, /* six bytes are too many */
         {"A\xCC\x81\xCC\x82\xCC\x82", "a\xCC\x81\xCC\x82\xCC\x82", "0 1 1 3 3 5 5"},
         {"\xC7\x84z", "D\xC5\xBDz", "0 0 0 2"},
         {"\xE0\xA4\x95\xE0\xA5\x8D\xE0\xA5\x98\xCC\x81",

@@ -111,6 +111,9 @@ static void an_unknown_run_may_be_a_piece(void **state)
     (void)state;
     CHECK_WORDS("{\"unk_id\": 0, \"vocab\": [[\"<unk>\", 30], [\"xy\", 30], [\"a\", 30]]}",
                 {"xy", "1:0:2"}, {"axya", "2:0:1 1:1:3 2:3:4"}, {"xyx", "0:0:3"});
+    CHECK_WORDS("{\"unk_id\": 0, \"byte_fallback\": true, \"vocab\": [[\"<unk>\", 30], [\"xy\", "
+                "30], [\"<0x78>\", 30], [\"<0x79>\", 30]]}",
+                {"xy", "1:0:2"}, {"xyx", "2:0:3 3:0:3 2:0:3"});
 }
 
 static void of_equal_pieces_the_last_counts(void **state)
