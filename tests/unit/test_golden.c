@@ -190,8 +190,9 @@ static void check_folder(const char *name, const char *engine)
 /* Folders whose tokenizer files the core does not read yet. */
 static bool is_pending(const char *name)
 {
-    static const char *const pending[] = {"camembert-model", "distilbert", "lowercase-first",
-                                          "roberta-merges", "xlm-roberta-model"};
+    static const char *const pending[] = {"camembert-model",  "distilbert",       "lowercase-first",
+                                          "roberta-prefix",   "tokenizer-config", "roberta-merges",
+                                          "xlm-roberta-model"};
     for (size_t i = 0; i < sizeof pending / sizeof *pending; i++) {
         if (strcmp(pending[i], name) == 0)
             return true;
