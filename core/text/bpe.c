@@ -2,6 +2,7 @@
 
 #include "core/base/file.h"
 #include "core/base/memory.h"
+#include "core/text/byte_alphabet.h"
 #include "core/text/unicode.h"
 
 #include <stdio.h>
@@ -25,24 +26,14 @@ void bpe_destroy(struct bpe *model)
 
 /* --- the byte-level alphabet ------------------------------------------------------------------ */
 
-/*
- * GPT-2's spelling of bytes (bytes_to_unicode in its encoder.py): the printable Latin-1 characters
- * stand for themselves, the other 68 bytes, in order, for U+0100 and on.
- */
-static bool is_printable_byte(uint32_t byte)
-{
-    return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xFF && byte != 0xAD);
-}
-
-#define ALPHABET_END 0x144 /* one past the largest character */
+#define ALPHABET_END 0x144 /* one past the alphabet's largest character */
 
 static void fill_alphabet(int16_t byte_of[ALPHABET_END])
 {
     for (uint32_t character = 0; character < ALPHABET_END; character++)
         byte_of[character] = -1;
-    uint32_t next = 0x100;
-    for (uint32_t byte = 0; byte < 256; byte++)
-        byte_of[is_printable_byte(byte) ? byte : next++] = (int16_t)byte;
+    for (unsigned byte = 0; byte < 256; byte++)
+        byte_of[byte_alphabet_character((unsigned char)byte)] = (int16_t)byte;
 }
 
 /* The bytes that a byte-level token stands for, written to bytes[length]; false where it holds a

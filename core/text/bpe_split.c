@@ -316,18 +316,17 @@ static sembed_status merge_long(const struct bpe *model, struct bpe_scratch *scr
 /* --- the whole ------------------------------------------------------------------------------ */
 
 /* Offsets are the sums of the symbols' lengths, which can be off by characters left out and by
- * prefixes spelled in bytes; they stay within the word. */
+ * prefixes spelled in bytes. They stay within the word, and no piece is empty. */
 static sembed_status append_symbols(const struct symbols *symbols, size_t length,
                                     struct pieces *pieces, sembed_error *error)
 {
-    size_t start = 0;
+    size_t end = 0;
     sembed_status status = SEMBED_OK;
     for (size_t i = 0; status == SEMBED_OK && i < symbols->count; i++) {
-        size_t stop = start + symbols->items[i].length;
-        if (stop > length)
-            stop = length;
-        status = pieces_append(pieces, symbols->items[i].id, start, stop, error);
-        start = stop;
+        size_t start = end < length ? end : length - 1;
+        end += symbols->items[i].length;
+        status =
+            pieces_append(pieces, symbols->items[i].id, start, end < length ? end : length, error);
     }
     return status;
 }
