@@ -297,13 +297,15 @@ static bool stands_alone(const struct added_search *search, size_t start, size_t
            (stop == search->length || !unicode_is_word(unicode_decode(search->text + stop, &size)));
 }
 
+/* Where the spaces before a match begin. What the last token took is not taken again, even if the
+ * match itself begins there. */
 static size_t spaces_before(const struct added_search *search, size_t start)
 {
     size_t size;
     while (start > search->done &&
            unicode_is_whitespace(unicode_decode_last(search->text, start, &size)))
         start -= size;
-    return start;
+    return start > search->done ? start : search->done;
 }
 
 static size_t spaces_after(const struct added_search *search, size_t stop)

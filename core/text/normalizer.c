@@ -113,7 +113,7 @@ static bool keeps_cuts(const json_t *pattern, const char *content, size_t length
             (text[i] >= 'A' && text[i] <= 'Z') || (text[i] >= 'a' && text[i] <= 'z'))
             return false;
     if (literal)
-        return true;
+        return json_string_length(literal) > 0; /* the empty string matches at a cut as well */
     static const char *const space_runs[] = {" {2,}", " +", "\\s+", "\\s{2,}"};
     const char *regex = json_string_value(json_object_get(pattern, "Regex"));
     if (length != 1 || content[0] != ' ' || !regex)
@@ -161,6 +161,18 @@ static const struct {
     {"Precompiled", STEP_PRECOMPILED, read_precompiled},
 };
 
+/* Appends a step; *step is where it lies until the next is appended. */
+static sembed_status append_step(struct normalizer *normalizer, enum step_type type,
+                                 struct step **step, sembed_error *error)
+{
+    if (!memory_grow((void **)&normalizer->steps, &normalizer->capacity, normalizer->count + 1,
+                     sizeof *normalizer->steps))
+        return error_no_memory(error, "a normalizer");
+    *step = &normalizer->steps[normalizer->count++];
+    **step = (struct step){.type = type};
+    return SEMBED_OK;
+}
+
 static sembed_status read_steps(const struct json_file *file, const json_t *json,
                                 struct normalizer *normalizer, unsigned depth, sembed_error *error);
 
@@ -194,12 +206,9 @@ static sembed_status read_steps(const struct json_file *file, const json_t *json
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
         if (strcmp(readers[i].name, type) != 0)
             continue;
-        if (!memory_grow((void **)&normalizer->steps, &normalizer->capacity, normalizer->count + 1,
-                         sizeof *normalizer->steps))
-            return error_no_memory(error, "a normalizer");
-        struct step *step = &normalizer->steps[normalizer->count++];
-        *step = (struct step){.type = readers[i].type};
-        return readers[i].read(file, json, step, error);
+        struct step *step = NULL;
+        status = append_step(normalizer, readers[i].type, &step, error);
+        return status == SEMBED_OK ? readers[i].read(file, json, step, error) : status;
     }
     return error_set(error, SEMBED_UNSUPPORTED, "%s: key 'normalizer': type '%s' is not supported",
                      file->path, type);
@@ -221,6 +230,41 @@ sembed_status normalizer_create(const struct json_file *file, const json_t *json
         return status;
     }
     *normalizer = made;
+    return SEMBED_OK;
+}
+
+sembed_status normalizer_create_precompiled(const char *name, const unsigned char *blob,
+                                            size_t size, struct normalizer **normalizer,
+                                            sembed_error *error)
+{
+    struct normalizer *made = memory_calloc(1, sizeof *made);
+    if (!made)
+        return error_no_memory(error, "a normalizer");
+    struct step *step = NULL;
+    sembed_status status = append_step(made, STEP_PRECOMPILED, &step, error);
+    if (status == SEMBED_OK)
+        status = charsmap_create(name, blob, size, &step->charsmap, error);
+    if (status != SEMBED_OK) {
+        normalizer_destroy(made);
+        return status;
+    }
+    *normalizer = made;
+    return SEMBED_OK;
+}
+
+sembed_status normalizer_lowercase_first(struct normalizer *normalizer, sembed_error *error)
+{
+    for (size_t i = 0; i < normalizer->count; i++)
+        if (normalizer->steps[i].type == STEP_LOWERCASE)
+            return SEMBED_OK;
+    struct step *step = NULL;
+    sembed_status status = append_step(normalizer, STEP_LOWERCASE, &step, error);
+    if (status != SEMBED_OK)
+        return status;
+    struct step lowercase = *step;
+    memmove(normalizer->steps + 1, normalizer->steps,
+            (normalizer->count - 1) * sizeof *normalizer->steps);
+    normalizer->steps[0] = lowercase;
     return SEMBED_OK;
 }
 

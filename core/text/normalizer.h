@@ -27,7 +27,18 @@ struct normalizer_scratch {
 SEMBED_MUST_CHECK sembed_status normalizer_create(const struct json_file *file, const json_t *json,
                                                   struct normalizer **normalizer,
                                                   sembed_error *error);
+
+/* One that applies a SentencePiece file's rules; blob[size] is copied. name stands for the file. */
+SEMBED_MUST_CHECK sembed_status normalizer_create_precompiled(const char *name,
+                                                              const unsigned char *blob,
+                                                              size_t size,
+                                                              struct normalizer **normalizer,
+                                                              sembed_error *error);
 void normalizer_destroy(struct normalizer *normalizer); /* NULL is allowed */
+
+/* Makes Lowercase the first step unless it is a step already. */
+SEMBED_MUST_CHECK sembed_status normalizer_lowercase_first(struct normalizer *normalizer,
+                                                           sembed_error *error);
 
 /*
  * Whether a long text may be normalized in parts, cut between an ASCII letter or digit and the

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-sembed_status template_append(struct template *template, uint32_t id, uint32_t type,
-                              sembed_error *error)
+/* Appends a part. */
+static sembed_status template_append(struct template *template, uint32_t id, uint32_t type,
+                                     sembed_error *error)
 {
     if (type > UINT8_MAX)
         return error_set(error, SEMBED_LIMIT, "token type %u is over %u", type, UINT8_MAX);
@@ -129,6 +130,41 @@ static sembed_status append_all(struct template *template, const struct template
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
+sembed_status postprocessor_make_bert(struct postprocessor *postprocessor, uint32_t cls,
+                                      uint32_t sep, sembed_error *error)
+{
+    const struct template_part parts[] = {
+        {cls, 0}, {TEMPLATE_FIRST, 0}, {sep, 0}, {TEMPLATE_SECOND, 1}, {sep, 1},
+    };
+    sembed_status status = append_all(&postprocessor->single, parts, 3, error);
+    if (status == SEMBED_OK)
+        status = append_all(&postprocessor->pair, parts, COUNT(parts), error);
+    return status;
+}
+
+sembed_status postprocessor_make_roberta(struct postprocessor *postprocessor, uint32_t cls,
+                                         uint32_t sep, sembed_error *error)
+{
+    const struct template_part parts[] = {
+        {cls, 0}, {TEMPLATE_FIRST, 0}, {sep, 0}, {sep, 0}, {TEMPLATE_SECOND, 0}, {sep, 0},
+    };
+    sembed_status status = append_all(&postprocessor->single, parts, 3, error);
+    if (status == SEMBED_OK)
+        status = append_all(&postprocessor->pair, parts, COUNT(parts), error);
+    return status;
+}
+
+sembed_status postprocessor_add_trim(struct postprocessor *postprocessor, const char *name,
+                                     bool add_prefix_space, sembed_error *error)
+{
+    if (postprocessor->trim_count == POSTPROCESSOR_MOST_TRIMS)
+        return error_set(error, SEMBED_LIMIT,
+                         "%s: key 'post_processor': offsets are trimmed over %d times", name,
+                         POSTPROCESSOR_MOST_TRIMS);
+    postprocessor->trims[postprocessor->trim_count++].add_prefix_space = add_prefix_space;
+    return SEMBED_OK;
+}
+
 static sembed_status read_bert(const struct json_file *file, const json_t *json,
                                struct postprocessor *postprocessor, sembed_error *error)
 {
@@ -136,14 +172,8 @@ static sembed_status read_bert(const struct json_file *file, const json_t *json,
     sembed_status status = read_token(file, json, "cls", &cls, error);
     if (status == SEMBED_OK)
         status = read_token(file, json, "sep", &sep, error);
-    if (status != SEMBED_OK)
-        return status;
-    const struct template_part parts[] = {
-        {cls, 0}, {TEMPLATE_FIRST, 0}, {sep, 0}, {TEMPLATE_SECOND, 1}, {sep, 1},
-    };
-    status = append_all(&postprocessor->single, parts, 3, error);
     if (status == SEMBED_OK)
-        status = append_all(&postprocessor->pair, parts, COUNT(parts), error);
+        status = postprocessor_make_bert(postprocessor, cls, sep, error);
     return status;
 }
 
@@ -154,14 +184,9 @@ static sembed_status read_trim(const struct json_file *file, const json_t *json,
     sembed_status status = json_get_bool_or(file, json, "trim_offsets", true, &trim, error);
     if (status == SEMBED_OK)
         status = json_get_bool_or(file, json, "add_prefix_space", true, &add_prefix_space, error);
-    if (status != SEMBED_OK || !trim)
-        return status;
-    if (postprocessor->trim_count == POSTPROCESSOR_MOST_TRIMS)
-        return error_set(error, SEMBED_LIMIT,
-                         "%s: key 'post_processor': offsets are trimmed over %d times", file->path,
-                         POSTPROCESSOR_MOST_TRIMS);
-    postprocessor->trims[postprocessor->trim_count++].add_prefix_space = add_prefix_space;
-    return SEMBED_OK;
+    if (status == SEMBED_OK && trim)
+        status = postprocessor_add_trim(postprocessor, file->path, add_prefix_space, error);
+    return status;
 }
 
 static sembed_status read_roberta(const struct json_file *file, const json_t *json,
@@ -173,14 +198,8 @@ static sembed_status read_roberta(const struct json_file *file, const json_t *js
         status = read_token(file, json, "sep", &sep, error);
     if (status == SEMBED_OK)
         status = read_trim(file, json, postprocessor, error);
-    if (status != SEMBED_OK)
-        return status;
-    const struct template_part parts[] = {
-        {cls, 0}, {TEMPLATE_FIRST, 0}, {sep, 0}, {sep, 0}, {TEMPLATE_SECOND, 0}, {sep, 0},
-    };
-    status = append_all(&postprocessor->single, parts, 3, error);
     if (status == SEMBED_OK)
-        status = append_all(&postprocessor->pair, parts, COUNT(parts), error);
+        status = postprocessor_make_roberta(postprocessor, cls, sep, error);
     return status;
 }
 

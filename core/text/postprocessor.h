@@ -44,8 +44,19 @@ SEMBED_MUST_CHECK sembed_status postprocessor_read(const struct json_file *file,
                                                    sembed_error *error);
 void postprocessor_free(struct postprocessor *postprocessor);
 
-/* Appends a part. */
-SEMBED_MUST_CHECK sembed_status template_append(struct template *template, uint32_t id,
-                                                uint32_t type, sembed_error *error);
+/* BertProcessing: cls A sep, cls A sep B:1 sep:1. Into a zeroed struct, as the next. */
+SEMBED_MUST_CHECK sembed_status postprocessor_make_bert(struct postprocessor *postprocessor,
+                                                        uint32_t cls, uint32_t sep,
+                                                        sembed_error *error);
+
+/* RobertaProcessing: cls A sep, cls A sep sep B sep, all of type 0. Trims nothing by itself. */
+SEMBED_MUST_CHECK sembed_status postprocessor_make_roberta(struct postprocessor *postprocessor,
+                                                           uint32_t cls, uint32_t sep,
+                                                           sembed_error *error);
+
+/* Trims offsets once more. name stands for the file in messages. */
+SEMBED_MUST_CHECK sembed_status postprocessor_add_trim(struct postprocessor *postprocessor,
+                                                       const char *name, bool add_prefix_space,
+                                                       sembed_error *error);
 
 #endif

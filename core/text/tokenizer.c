@@ -1,51 +1,40 @@
-#include "core/text/tokenizer_internal.h"
+#include "core/text/tokenizer_build.h"
 
 #include "core/base/file.h"
 
 #include <string.h>
 
-static sembed_status read_max_length(struct tokenizer *tokenizer, const char *folder,
-                                     sembed_error *error)
-{
-    tokenizer->max_length = SIZE_MAX;
-    char *path = path_join(folder, "tokenizer_config.json");
-    if (!path)
-        return error_no_memory(error, "a path");
-    sembed_status status = SEMBED_OK;
-    if (file_exists(path)) {
-        struct json_file file;
-        status = json_file_open(path, &file, error);
-        if (status == SEMBED_OK) {
-            /* "No limit" is written as a number too large for an integer. */
-            const json_t *length = json_object_get(file.root, "model_max_length");
-            if (json_is_integer(length) && json_integer_value(length) > 0)
-                tokenizer->max_length = (size_t)json_integer_value(length);
-            json_file_close(&file);
-        }
-    }
-    memory_free(path);
-    return status;
-}
-
-static sembed_status fill(struct tokenizer *tokenizer, const char *folder, const sembed_poll *poll,
-                          sembed_error *error)
+static sembed_status read_folder(struct tokenizer *tokenizer, struct tokenizer_settings *settings,
+                                 const char *folder, const sembed_poll *poll, sembed_error *error)
 {
     char *path = path_join(folder, "tokenizer.json");
     if (!path)
         return error_no_memory(error, "a path");
-    sembed_status status = tokenizer_read_json(tokenizer, path, poll, error);
-    memory_free(path);
+    sembed_status status = tokenizer_settings_read(settings, folder, error);
     if (status == SEMBED_OK)
-        status = read_max_length(tokenizer, folder, error);
+        status = added_tokens_create(&tokenizer->added_tokens, error);
+    if (status == SEMBED_OK)
+        status = file_exists(path) ? tokenizer_read_json(tokenizer, settings, path, poll, error)
+                                   : tokenizer_read_files(tokenizer, settings, folder, poll, error);
+    memory_free(path);
+    return status;
+}
+
+/* What is known once all parts are there. */
+static sembed_status finish(struct tokenizer *tokenizer, const struct tokenizer_settings *settings,
+                            sembed_error *error)
+{
+    sembed_status status = SEMBED_OK;
+    if (settings->lowercase_first)
+        status = normalizer_lowercase_first(tokenizer->normalizer, error);
     if (status == SEMBED_OK)
         status = added_tokens_finish(tokenizer->added_tokens, tokenizer->normalizer, error);
-    if (status != SEMBED_OK)
-        return status;
+    tokenizer->max_length = tokenizer_settings_max_length(settings);
     tokenizer->needs_spans = pretokenizer_needs_spans(tokenizer->pretokenizer);
     tokenizer->allows_cuts = normalizer_allows_cuts(tokenizer->normalizer) &&
                              pretokenizer_allows_cuts(tokenizer->pretokenizer) &&
                              added_tokens_allow_cuts(tokenizer->added_tokens);
-    return SEMBED_OK;
+    return status;
 }
 
 sembed_status tokenizer_open(const char *folder, const sembed_poll *poll,
@@ -54,7 +43,11 @@ sembed_status tokenizer_open(const char *folder, const sembed_poll *poll,
     struct tokenizer *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "a tokenizer");
-    sembed_status status = fill(made, folder, poll, error);
+    struct tokenizer_settings settings = {0};
+    sembed_status status = read_folder(made, &settings, folder, poll, error);
+    if (status == SEMBED_OK)
+        status = finish(made, &settings, error);
+    tokenizer_settings_free(&settings);
     if (status != SEMBED_OK) {
         tokenizer_close(made);
         return status;

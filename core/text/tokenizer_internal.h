@@ -31,8 +31,4 @@ struct tokenizer {
     bool needs_spans; /* spans are kept even where nobody asks for offsets */
 };
 
-/* Fills a zeroed tokenizer from tokenizer.json. */
-SEMBED_MUST_CHECK sembed_status tokenizer_read_json(struct tokenizer *tokenizer, const char *path,
-                                                    const sembed_poll *poll, sembed_error *error);
-
 #endif
