@@ -20,7 +20,8 @@ SEMBED_MUST_CHECK sembed_status tokenizer_read_files(struct tokenizer *tokenizer
                                                      sembed_error *error);
 
 /* Adds the tokens that tokenizer_config.json and its like list, behind those that are added
- * already; json_tokens: tokenizer.json's "added_tokens", or NULL. */
+ * already. file: tokenizer.json, without a root where there is none; json_tokens: its
+ * "added_tokens", or NULL. */
 SEMBED_MUST_CHECK sembed_status tokenizer_add_tokens(struct tokenizer *tokenizer,
                                                      const struct tokenizer_settings *settings,
                                                      const struct json_file *file,

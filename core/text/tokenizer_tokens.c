@@ -207,7 +207,8 @@ static sembed_status add_named(struct tokenizer *tokenizer,
 }
 
 static sembed_status add_extra(struct tokenizer *tokenizer,
-                               const struct tokenizer_settings *settings, sembed_error *error)
+                               const struct tokenizer_settings *settings, bool of_json,
+                               sembed_error *error)
 {
     static const char *const unused[] = {"<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"};
     const json_t *extra = json_object_get(settings->config.root, "extra_special_tokens");
@@ -219,7 +220,8 @@ static sembed_status add_extra(struct tokenizer *tokenizer,
         if (status != SEMBED_OK)
             return status;
     }
-    bool wants_unused = settings->class == CLASS_CAMEMBERT && !json_is_array(extra);
+    /* A SentencePiece file brings extra tokens of its own, and then these are not added. */
+    bool wants_unused = settings->class == CLASS_CAMEMBERT && of_json && !json_is_array(extra);
     for (size_t i = 0; wants_unused && i < sizeof unused / sizeof unused[0]; i++) {
         sembed_status status = add_if_new(tokenizer, NULL, NULL, unused[i], false, error);
         if (status != SEMBED_OK)
@@ -238,7 +240,7 @@ sembed_status tokenizer_add_tokens(struct tokenizer *tokenizer,
     if (status == SEMBED_OK)
         status = add_named(tokenizer, settings, error);
     if (status == SEMBED_OK)
-        status = add_extra(tokenizer, settings, error);
+        status = add_extra(tokenizer, settings, file->root != NULL, error);
     return status;
 }
 
