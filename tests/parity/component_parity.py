@@ -2,12 +2,14 @@
 """Compares sembed with the tokenizers library component by component.
 
     component_parity.py --program build/parity/tokenize [--seed N] [--random N] [TEXTS…]
+    component_parity.py --write tests/fixtures/components.jsonl
 
 Each case is a tokenizer.json with one normalizer, pre-tokenizer, post-processor or kind of added
 token, or a few of them, and a model that shows every byte of every word: BPE without merges, with
 byte fallback and an end-of-word suffix. Texts are all characters of Unicode, each between letters;
 all strings of marks of every combining class, two by two; random strings of characters that some
-component cares about; and the files given.
+component cares about; and the files given. --write keeps a few short texts of each case with what the
+library makes of them, for test_components.c, which needs no Python.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import tempfile
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from tokenizer_parity import compare, read_texts
+from tokenizer_parity import compare, expected, read_texts
 
 SPECIAL = "abcXYZ019 .,'-_!?¿«»\t\n\r\x0b\x0c\x00\x1f\x7f\x85\xa0éÉñßİıſΣςσǅﬁ①½²٣௧ऀँ़़्你好ｱガガ한ᄒ"\
     "ᅡᆫ한각゙̣́̈̀︎️\u200b\u200d\u2028\u3000\ufeff\ufffd▁Ġ😀👍🏽🇩🇪\U000e0041\u0600\u0345\u0f73\u0f71"\
@@ -57,9 +59,10 @@ def cases():
     yield "camembert-like", n.Sequence([n.Replace(Regex("``|''"), '"'), n.NFKD(), n.StripAccents(), n.Lowercase(),
                                         n.Replace(Regex(" {2,}"), " ")]), p.Metaspace(), None, []
     yield "NFC lower", n.Sequence([n.NFC(), n.Lowercase(), n.NFKC(), n.StripAccents()]), p.Whitespace(), None, []
-    for pattern, content in ((" ", "▁"), ("a", ""), ("", "-"), ("b", "xyz"), (Regex(r"\s+"), " "), (Regex(r"^"), "> "),
-                             (Regex(r"[aeiou]"), "é"), (Regex(r"x*"), "-"), (Regex(r"(?<=b)c"), "C")):
-        yield f"replace {pattern}", n.Replace(pattern, content), p.WhitespaceSplit(), None, []
+    for text, content in ((" ", "▁"), ("a", ""), ("", "-"), ("b", "xyz")):
+        yield f"replace {text!r}", n.Replace(text, content), p.WhitespaceSplit(), None, []
+    for text, content in ((r"\s+", " "), ("^", "> "), ("[aeiou]", "é"), ("x*", "-"), ("(?<=b)c", "C")):
+        yield f"replace /{text}/", n.Replace(Regex(text), content), p.WhitespaceSplit(), None, []
     yield "replace then strip", n.Sequence([n.Replace("a", " "), n.Strip(), n.Prepend("▁")]), None, None, []
     for name in ("BertPreTokenizer", "Whitespace", "WhitespaceSplit", "Digits", "Punctuation"):
         yield name, None, getattr(p, name)(), None, []
@@ -67,9 +70,11 @@ def cases():
     yield "delimiter", None, p.CharDelimiterSplit("b"), None, []
     for behavior in ("removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"):
         yield f"punctuation {behavior}", None, p.Punctuation(behavior), None, []
-        for pattern in (" ", "bc", Regex(r"\s"), Regex(r"[a-c]+|\d"), Regex(r"x*"), Regex(r"\p{M}+|[^\s\p{Nd}]")):
-            for invert in (False, True):
-                yield f"split {pattern} {behavior} {invert}", None, p.Split(pattern, behavior, invert), None, []
+        for invert in (False, True):
+            for text in (" ", "bc"):
+                yield f"split {text!r} {behavior} {invert}", None, p.Split(text, behavior, invert), None, []
+            for text in (r"\s", r"[a-c]+|\d", r"x*", r"\p{M}+|[^\s\p{Nd}]"):
+                yield f"split /{text}/ {behavior} {invert}", None, p.Split(Regex(text), behavior, invert), None, []
     for scheme in ("always", "first", "never"):
         for split in (False, True):
             yield f"metaspace {scheme} {split}", None, p.Metaspace(prepend_scheme=scheme, split=split), None, \
@@ -115,6 +120,62 @@ def write_tokenizer(folder, case, model):
     tokenizer.save(str(pathlib.Path(folder) / "tokenizer.json"))
 
 
+PLAIN = "Hello,  wOrld! Ünïcödé 你好 bcX é it's 42½ <a>b"
+
+
+def fnv(numbers):
+    """FNV-1a over numbers of four bytes, as test_components.c has it."""
+    state = 2166136261
+    for number in numbers:
+        for byte in number.to_bytes(4, "little"):
+            state = (state ^ byte) * 16777619 & 0xFFFFFFFF
+    return state
+
+
+def digest(found):
+    return fnv(number for id, (start, stop) in zip(found["ids"], found["offsets"]) for number in (id, start, stop))
+
+
+def words_of(found):
+    """[[word, start, stop], …]: byte tokens of the same offsets are one word, others stand as their id."""
+    words = []
+    for id, (start, stop) in zip(found["ids"], found["offsets"]):
+        if not 1 <= id <= 256:
+            words.append([id, start, stop])
+        elif words and isinstance(words[-1][0], bytes) and words[-1][1:] == [start, stop]:
+            words[-1][0] += bytes([id - 1])
+        else:
+            words.append([bytes([id - 1]), start, stop])
+    return [[word.decode("utf-8") if isinstance(word, bytes) else word, *place] for word, *place in words]
+
+
+def long_text(texts):
+    """More than one part of encode.c, and the same in test_components.c."""
+    return " ".join(texts * (6000 // len(" ".join(texts).encode("utf-8")) + 1))
+
+
+def golden_lines():
+    """One line for the models, then one for each case."""
+    names = ("bytes", "words")
+    yield {name: json.loads(Tokenizer(model).to_str())["model"] for name, model in zip(names, byte_models())}
+    generator = random.Random(7)
+    for case in cases():
+        texts = [PLAIN] + ["".join(generator.choice(SPECIAL) for _ in range(14)) for _ in range(2)]
+        texts.append(long_text(texts))
+        line = {"name": case[0], "texts": texts[:-1], "words": [], "digests": []}
+        for name, model in zip(names, byte_models()):
+            with tempfile.TemporaryDirectory() as folder:
+                write_tokenizer(folder, case, model)
+                root = json.loads((pathlib.Path(folder) / "tokenizer.json").read_text(encoding="utf-8"))
+                tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+            found = [expected(tokenizer, text) for text in texts]
+            if name == "words":
+                line["words"] = [words_of(one) for one in found[:-1]]
+            line["digests"].append([digest(one) for one in found])
+        line["tokenizer"] = {key: root[key] for key in ("added_tokens", "normalizer", "pre_tokenizer", "post_processor")}
+        yield line
+
+
 def every_character():
     words = [f"a{character}b" for character in CHARACTERS]
     return [" ".join(words[i:i + 64]) for i in range(0, len(words), 64)]
@@ -142,7 +203,8 @@ def long_texts(generator, count):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--program", required=True)
+    parser.add_argument("--program")
+    parser.add_argument("--write", help="a file for goldens")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--random", type=int, default=2000)
     parser.add_argument("--only", default="", help="cases whose name holds this")
@@ -150,6 +212,10 @@ def main():
     parser.add_argument("texts", nargs="*")
     options = parser.parse_args()
 
+    if options.write:
+        lines = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in golden_lines())
+        pathlib.Path(options.write).write_text("".join(lines), encoding="utf-8")
+        return 0
     generator = random.Random(options.seed)
     texts = list(random_texts(generator, options.random)) + list(long_texts(generator, 5))
     texts += [text for path in options.texts for text in read_texts(path, 10**9)]
