@@ -1,6 +1,7 @@
 #include "core/base/json.h"
 
 #include "core/base/file.h"
+#include "core/base/json_stream.h"
 #include "core/base/memory.h"
 
 #include <string.h>
@@ -49,6 +50,7 @@ sembed_status json_file_open(const char *path, struct json_file *file, sembed_er
 void json_file_close(struct json_file *file)
 {
     json_decref(file->root);
+    json_left_out_free(file->left_out);
     memory_free(file->path);
     *file = (struct json_file){0};
 }

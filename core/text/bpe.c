@@ -4,11 +4,13 @@
 #include "core/base/memory.h"
 #include "core/text/byte_alphabet.h"
 #include "core/text/unicode.h"
+#include "core/text/vocabulary_json.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define POLL_INTERVAL 16384 /* tokens or merges */
+#define LEAST_SLOTS   64    /* of the table of merges */
 
 void bpe_destroy(struct bpe *model)
 {
@@ -65,31 +67,6 @@ static sembed_status decode_affix(const struct bpe *model, const int16_t byte_of
 }
 
 /* --- vocabulary --------------------------------------------------------------------------------- */
-
-/* {token: id, …} → vocabulary. */
-static sembed_status read_vocabulary(const struct json_file *file, const json_t *vocab,
-                                     struct vocabulary *vocabulary, const sembed_poll *poll,
-                                     sembed_error *error)
-{
-    size_t count = 0;
-    for (void *at = json_object_iter((json_t *)vocab); at;
-         at = json_object_iter_next((json_t *)vocab, at)) {
-        const char *token = json_object_iter_key(at);
-        size_t length = json_object_iter_key_len(at);
-        const json_t *id = json_object_iter_value(at);
-        json_int_t number = json_integer_value(id);
-        if (!json_is_integer(id) || number < 0 || number > UINT32_MAX)
-            return error_set(error, SEMBED_MALFORMED,
-                             "%s: key 'vocab': expected an id for '%s', found %s", file->path,
-                             token, json_type_word(id));
-        sembed_status status = vocabulary_add(vocabulary, token, length, (uint32_t)number, error);
-        if (status != SEMBED_OK)
-            return status;
-        if (++count % POLL_INTERVAL == 0 && poll_wants_stop(poll))
-            return error_canceled(error);
-    }
-    return SEMBED_OK;
-}
 
 /* The vocabulary as words spell it. */
 struct token_list {
@@ -201,21 +178,38 @@ struct merge_reader {
     char *joined;        /* the two parts put together */
     size_t joined_capacity;
     uint32_t rank; /* of the next merge */
+    size_t count;  /* merges in the table */
 };
 
-static sembed_status reserve_merges(struct bpe *model, size_t count, sembed_error *error)
+/* Where the merge of a pair is, or would go. */
+static struct bpe_merge *find_slot(struct bpe *model, uint32_t left, uint32_t right)
 {
-    if (count >= BPE_NO_RANK / 4)
-        return error_set(error, SEMBED_LIMIT, "%s: %zu merges are too many", model->name, count);
-    size_t slots = 64;
-    while (slots / 2 < count)
-        slots *= 2;
-    model->merges = memory_calloc(slots, sizeof *model->merges);
-    if (!model->merges)
+    return (struct bpe_merge *)bpe_merge_find(model, left, right);
+}
+
+/* Makes room for one merge more: at most half of the slots are taken. */
+static sembed_status reserve_merge(struct merge_reader *reader, sembed_error *error)
+{
+    struct bpe *model = reader->model;
+    size_t old_slots = model->merges ? (size_t)model->merge_mask + 1 : 0;
+    if (reader->count < old_slots / 2)
+        return SEMBED_OK;
+    if (reader->count >= BPE_NO_RANK / 4)
+        return error_set(error, SEMBED_LIMIT, "%s: more than %zu merges", model->name,
+                         reader->count);
+    struct bpe_merge *old = model->merges;
+    size_t slots = old_slots ? 2 * old_slots : LEAST_SLOTS;
+    struct bpe_merge *merges = memory_calloc(slots, sizeof *merges);
+    if (!merges)
         return error_no_memory(error, "the BPE merges");
-    model->merge_mask = (uint32_t)(slots - 1);
     for (size_t i = 0; i < slots; i++)
-        model->merges[i].rank = BPE_NO_RANK;
+        merges[i].rank = BPE_NO_RANK;
+    model->merges = merges;
+    model->merge_mask = (uint32_t)(slots - 1);
+    for (size_t i = 0; i < old_slots; i++)
+        if (old[i].rank != BPE_NO_RANK)
+            *find_slot(model, old[i].left, old[i].right) = old[i];
+    memory_free(old);
     return SEMBED_OK;
 }
 
@@ -253,7 +247,12 @@ static sembed_status add_merge(struct merge_reader *reader, const char *left, si
         status = find_token(reader, reader->joined, left_length + kept, &merge.id, error);
     if (status != SEMBED_OK)
         return status;
-    *(struct bpe_merge *)bpe_merge_find(reader->model, merge.left, merge.right) = merge;
+    status = reserve_merge(reader, error);
+    if (status != SEMBED_OK)
+        return status;
+    struct bpe_merge *slot = find_slot(reader->model, merge.left, merge.right);
+    reader->count += slot->rank == BPE_NO_RANK;
+    *slot = merge;
     reader->rank++;
     return SEMBED_OK;
 }
@@ -274,28 +273,43 @@ static sembed_status add_merge_line(struct merge_reader *reader, const char *lin
     return add_merge(reader, line, left, space + 1, length - left - 1, error);
 }
 
-/* ["left right", …] or [["left", "right"], …] */
-static sembed_status add_merge_list(struct merge_reader *reader, const json_t *merges,
-                                    const sembed_poll *poll, sembed_error *error)
+/* "left right" or ["left", "right"] */
+static sembed_status read_merge(struct merge_reader *reader, struct json_reader *json,
+                                const struct json_file *file, struct json_string strings[2],
+                                sembed_error *error)
 {
+    struct json_string *left = &strings[0], *right = &strings[1];
+    if (json_reader_string(json, left))
+        return add_merge_line(reader, left->data, left->length, error);
+    if (json_reader_take(json, '[') && json_reader_string(json, left) &&
+        json_reader_take(json, ',') && json_reader_string(json, right) &&
+        json_reader_take(json, ']'))
+        return add_merge(reader, left->data, left->length, right->data, right->length, error);
+    return json_reader_expected(json, file, "merges", "\"a b\" or [\"a\", \"b\"]", error);
+}
+
+/* An array of merges. */
+static sembed_status read_merge_list(struct merge_reader *reader, const struct json_file *file,
+                                     const struct json_text *text, const sembed_poll *poll,
+                                     sembed_error *error)
+{
+    struct json_reader json = {text->data, text->data + text->size};
+    struct json_string strings[2] = {{0}, {0}};
     sembed_status status = SEMBED_OK;
-    for (size_t i = 0; status == SEMBED_OK && i < json_array_size(merges); i++) {
-        const json_t *merge = json_array_get(merges, i);
-        const json_t *left = json_array_get(merge, 0), *right = json_array_get(merge, 1);
-        if (json_is_string(merge))
-            status =
-                add_merge_line(reader, json_string_value(merge), json_string_length(merge), error);
-        else if (json_array_size(merge) == 2 && json_is_string(left) && json_is_string(right))
-            status = add_merge(reader, json_string_value(left), json_string_length(left),
-                               json_string_value(right), json_string_length(right), error);
-        else
-            return error_set(error, SEMBED_MALFORMED,
-                             "%s: key 'merges': expected \"a b\" or [\"a\", \"b\"] at place %zu, "
-                             "found %s",
-                             reader->model->name, i, json_type_word(merge));
-        if (i % POLL_INTERVAL == POLL_INTERVAL - 1 && poll_wants_stop(poll))
-            return error_canceled(error);
+    if (!json_reader_take(&json, '['))
+        return json_reader_expected(&json, file, "merges", "an array", error);
+    if (!json_reader_sees(&json, ']')) {
+        size_t count = 0;
+        do {
+            status = read_merge(reader, &json, file, strings, error);
+            if (status == SEMBED_OK && ++count % POLL_INTERVAL == 0 && poll_wants_stop(poll))
+                status = error_canceled(error);
+        } while (status == SEMBED_OK && json_reader_take(&json, ','));
     }
+    if (status == SEMBED_OK && (!json_reader_take(&json, ']') || !json_reader_at_end(&json)))
+        status = json_reader_expected(&json, file, "merges", "the end of the array", error);
+    memory_free(strings[0].buffer);
+    memory_free(strings[1].buffer);
     return status;
 }
 
@@ -340,7 +354,7 @@ static sembed_status read_options(const struct json_file *file, const json_t *ob
 
 /* Everything but the merges: options, vocabulary, trie. */
 static sembed_status begin_model(const struct json_file *file, const json_t *options,
-                                 const json_t *vocab, bool byte_level,
+                                 const struct json_text *vocab, bool byte_level,
                                  struct vocabulary *vocabulary, struct token_list *list,
                                  const sembed_poll *poll, struct bpe *model, sembed_error *error)
 {
@@ -348,11 +362,9 @@ static sembed_status begin_model(const struct json_file *file, const json_t *opt
     model->name = memory_copy_string(file->path);
     if (!model->name)
         return error_no_memory(error, "the BPE model");
-    if (!json_is_object(vocab))
-        return json_expected(file, "vocab", "an object", vocab, error);
     sembed_status status = read_options(file, options, model, error);
     if (status == SEMBED_OK)
-        status = read_vocabulary(file, vocab, vocabulary, poll, error);
+        status = vocabulary_read_ids(file, "vocab", vocab, vocabulary, poll, error);
     if (status != SEMBED_OK)
         return status;
     model->unknown_id = model->unknown_token ? vocabulary_find(vocabulary, model->unknown_token,
@@ -372,29 +384,39 @@ static sembed_status begin_model(const struct json_file *file, const json_t *opt
     return status;
 }
 
+/* Makes sure that there is a table to look into, even if no merge is in it, and finds the whole
+ * tokens. */
+static sembed_status finish_model(struct merge_reader *reader, const struct token_list *list,
+                                  const sembed_poll *poll, sembed_error *error)
+{
+    sembed_status status = reserve_merge(reader, error);
+    if (status != SEMBED_OK)
+        return status;
+    return mark_whole(reader->model, list, vocabulary_id_limit(reader->vocabulary), poll, error);
+}
+
 sembed_status bpe_create(const struct json_file *file, const json_t *object, bool byte_level,
                          struct vocabulary *vocabulary, const sembed_poll *poll, struct bpe **model,
                          sembed_error *error)
 {
     *model = NULL;
-    const json_t *merges = json_object_get(object, "merges");
-    if (!json_is_array(merges))
-        return json_expected(file, "merges", "an array", merges, error);
     struct bpe *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "the BPE model");
     struct token_list list = {0};
+    struct json_text vocab = {0}, merges = {0};
     struct merge_reader reader = {.model = made, .vocabulary = vocabulary};
-    sembed_status status = begin_model(file, object, json_object_get(object, "vocab"), byte_level,
-                                       vocabulary, &list, poll, made, error);
-    if (status == SEMBED_OK)
-        status = reserve_merges(made, json_array_size(merges), error);
-    if (status != SEMBED_OK)
-        goto cleanup;
     reader.affix_length = json_string_length(json_object_get(object, "continuing_subword_prefix"));
-    status = add_merge_list(&reader, merges, poll, error);
+    sembed_status status = json_text_of(file, object, "vocab", &vocab, error);
     if (status == SEMBED_OK)
-        status = mark_whole(made, &list, vocabulary_id_limit(vocabulary), poll, error);
+        status = json_text_of(file, object, "merges", &merges, error);
+    if (status == SEMBED_OK)
+        status =
+            begin_model(file, object, &vocab, byte_level, vocabulary, &list, poll, made, error);
+    if (status == SEMBED_OK)
+        status = read_merge_list(&reader, file, &merges, poll, error);
+    if (status == SEMBED_OK)
+        status = finish_model(&reader, &list, poll, error);
     if (status != SEMBED_OK)
         goto cleanup;
     *model = made;
@@ -402,6 +424,8 @@ sembed_status bpe_create(const struct json_file *file, const json_t *object, boo
 
 cleanup:
     memory_free(reader.joined);
+    json_text_free(&vocab);
+    json_text_free(&merges);
     token_list_free(&list);
     bpe_destroy(made);
     return status;
@@ -412,11 +436,8 @@ static sembed_status read_merge_file(struct merge_reader *reader, const struct f
                                      const sembed_poll *poll, sembed_error *error)
 {
     const char *data = (const char *)map->data, *end = data + map->size;
-    size_t lines = 0;
-    for (const char *at = data; at < end; at++)
-        lines += *at == '\n';
-    sembed_status status = reserve_merges(reader->model, lines + 1, error);
-    for (lines = 0; status == SEMBED_OK && data < end;) {
+    sembed_status status = SEMBED_OK;
+    for (size_t lines = 1; status == SEMBED_OK && data < end; lines++) {
         const char *stop = memchr(data, '\n', (size_t)(end - data));
         stop = stop ? stop : end;
         size_t length = (size_t)(stop - data);
@@ -424,8 +445,8 @@ static sembed_status read_merge_file(struct merge_reader *reader, const struct f
             length--;
         status = add_merge_line(reader, data, length, error);
         data = stop + 1;
-        if (++lines % POLL_INTERVAL == 0 && poll_wants_stop(poll))
-            return error_canceled(error);
+        if (status == SEMBED_OK && lines % POLL_INTERVAL == 0 && poll_wants_stop(poll))
+            status = error_canceled(error);
     }
     return status;
 }
@@ -436,30 +457,28 @@ sembed_status bpe_create_from_files(const char *vocabulary_path, const char *mer
                                     sembed_error *error)
 {
     *model = NULL;
-    struct json_file file = {0};
-    struct file_map map = {0};
+    struct json_file file = {.path = (char *)vocabulary_path};
+    struct file_map vocabulary_map = {0}, merges_map = {0};
     struct token_list list = {0};
     struct bpe *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "the BPE model");
     struct merge_reader reader = {.model = made, .vocabulary = vocabulary};
-    sembed_status status = json_file_open(vocabulary_path, &file, error);
+    sembed_status status = file_map_open(vocabulary_path, &vocabulary_map, error);
     if (status == SEMBED_OK)
-        status = file_map_open(merges_path, &map, error);
-    if (status == SEMBED_OK)
-        status =
-            begin_model(&file, NULL, file.root, byte_level, vocabulary, &list, poll, made, error);
+        status = file_map_open(merges_path, &merges_map, error);
+    if (status != SEMBED_OK)
+        goto cleanup;
+    struct json_text vocab = {(const char *)vocabulary_map.data, vocabulary_map.size, NULL};
+    status = begin_model(&file, NULL, &vocab, byte_level, vocabulary, &list, poll, made, error);
     if (status != SEMBED_OK)
         goto cleanup;
     memory_free(made->name);
     made->name = memory_copy_string(merges_path);
-    if (!made->name) {
-        status = error_no_memory(error, "the BPE model");
-        goto cleanup;
-    }
-    status = read_merge_file(&reader, &map, poll, error);
+    status = made->name ? read_merge_file(&reader, &merges_map, poll, error)
+                        : error_no_memory(error, "the BPE model");
     if (status == SEMBED_OK)
-        status = mark_whole(made, &list, vocabulary_id_limit(vocabulary), poll, error);
+        status = finish_model(&reader, &list, poll, error);
     if (status != SEMBED_OK)
         goto cleanup;
     *model = made;
@@ -469,7 +488,7 @@ cleanup:
     memory_free(reader.joined);
     token_list_free(&list);
     bpe_destroy(made);
-    file_unmap(&map);
-    json_file_close(&file);
+    file_unmap(&merges_map);
+    file_unmap(&vocabulary_map);
     return status;
 }

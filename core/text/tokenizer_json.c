@@ -3,6 +3,7 @@
  * not used: who embeds sets his own. Where the tokenizer's class is known, only the vocabulary is
  * taken from it, see tokenizer_settings.h.
  */
+#include "core/base/json_stream.h"
 #include "core/text/tokenizer_build.h"
 
 static sembed_status read_bpe(struct tokenizer *tokenizer, const struct json_file *file,
@@ -210,11 +211,22 @@ static sembed_status read_by_class(struct tokenizer *tokenizer,
     return status;
 }
 
+/* The vocabulary and the merges are not read into the tree: that would take most of the time.
+ * Camembert's is, which is small and looked through for the unknown token. */
+static sembed_status open_file(const struct tokenizer_settings *settings, const char *path,
+                               struct json_file *file, sembed_error *error)
+{
+    static const char *const large[] = {"vocab", "merges"};
+    if (settings->class == CLASS_CAMEMBERT)
+        return json_file_open(path, file, error);
+    return json_file_open_partly(path, "model", large, 2, file, error);
+}
+
 sembed_status tokenizer_read_json(struct tokenizer *tokenizer, struct tokenizer_settings *settings,
                                   const char *path, const sembed_poll *poll, sembed_error *error)
 {
     struct json_file file;
-    sembed_status status = json_file_open(path, &file, error);
+    sembed_status status = open_file(settings, path, &file, error);
     if (status != SEMBED_OK)
         return status;
     const json_t *model = json_object_get(file.root, "model");

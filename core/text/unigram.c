@@ -1,5 +1,6 @@
 #include "core/text/unigram.h"
 
+#include "core/base/json_stream.h"
 #include "core/base/memory.h"
 #include "core/text/trie.h"
 #include "core/text/unicode.h"
@@ -73,15 +74,39 @@ void unigram_destroy(struct unigram *model)
 
 /* --- creation ------------------------------------------------------------------------------- */
 
-static sembed_status add_to_vocabulary(const struct unigram_piece *pieces, size_t count,
-                                       struct vocabulary *vocabulary, sembed_error *error)
+/* The model under way: pieces come one by one. */
+struct builder {
+    struct unigram *model;
+    struct vocabulary *vocabulary;
+    size_t capacity; /* of model->scores */
+    double lowest;
+};
+
+static sembed_status begin_model(struct builder *builder, const char *name,
+                                 struct vocabulary *vocabulary, sembed_error *error)
 {
-    for (size_t i = 0; i < count; i++) {
-        sembed_status status =
-            vocabulary_add(vocabulary, pieces[i].text, pieces[i].length, (uint32_t)i, error);
-        if (status != SEMBED_OK)
-            return status;
-    }
+    *builder = (struct builder){.vocabulary = vocabulary, .lowest = 1.0 / 0.0};
+    builder->model = memory_calloc(1, sizeof *builder->model);
+    if (!builder->model)
+        return error_no_memory(error, "the Unigram model");
+    builder->model->name = memory_copy_string(name);
+    return builder->model->name ? SEMBED_OK : error_no_memory(error, "the Unigram model");
+}
+
+static sembed_status add_piece(struct builder *builder, const char *text, size_t length,
+                               double score, sembed_error *error)
+{
+    struct unigram *model = builder->model;
+    sembed_status status =
+        vocabulary_add(builder->vocabulary, text, length, (uint32_t)model->count, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (!memory_grow((void **)&model->scores, &builder->capacity, model->count + 1,
+                     sizeof *model->scores))
+        return error_no_memory(error, "the Unigram model");
+    model->scores[model->count++] = score;
+    if (score < builder->lowest)
+        builder->lowest = score;
     return SEMBED_OK;
 }
 
@@ -120,67 +145,80 @@ static void find_byte_pieces(struct unigram *model)
     }
 }
 
+static sembed_status finish_model(struct builder *builder, size_t unknown_id, bool byte_fallback,
+                                  const sembed_poll *poll, sembed_error *error)
+{
+    struct unigram *model = builder->model;
+    if (unknown_id != UNIGRAM_NO_UNKNOWN && unknown_id >= model->count)
+        return error_set(error, SEMBED_MALFORMED,
+                         "%s: unk_id: expected an id below the vocabulary's size %zu, found %zu",
+                         model->name, model->count, unknown_id);
+    model->unknown_id = unknown_id == UNIGRAM_NO_UNKNOWN ? TRIE_NONE : (uint32_t)unknown_id;
+    model->unknown_score = builder->lowest - UNKNOWN_PENALTY;
+    model->byte_fallback = byte_fallback;
+    sembed_status status = build_trie(model, builder->vocabulary, poll, error);
+    if (status == SEMBED_OK)
+        find_byte_pieces(model);
+    return status;
+}
+
 sembed_status unigram_create_from_pieces(const char *name, const struct unigram_piece *pieces,
                                          size_t count, size_t unknown_id, bool byte_fallback,
                                          struct vocabulary *vocabulary, const sembed_poll *poll,
                                          struct unigram **model, sembed_error *error)
 {
     *model = NULL;
-    if (unknown_id != UNIGRAM_NO_UNKNOWN && unknown_id >= count)
-        return error_set(error, SEMBED_MALFORMED,
-                         "%s: unk_id: expected an id below the vocabulary's size %zu, found %zu",
-                         name, count, unknown_id);
-    /* Before anything else: it refuses a list that is too long for 32-bit ids. */
-    sembed_status status = add_to_vocabulary(pieces, count, vocabulary, error);
-    if (status != SEMBED_OK)
-        return status;
-    struct unigram *created = memory_calloc(1, sizeof *created);
-    if (!created)
-        return error_no_memory(error, "the Unigram model");
-    created->count = count;
-    created->unknown_id = unknown_id == UNIGRAM_NO_UNKNOWN ? TRIE_NONE : (uint32_t)unknown_id;
-    created->byte_fallback = byte_fallback;
-    created->name = memory_copy_string(name);
-    created->scores = memory_calloc(count, sizeof *created->scores);
-    if (!created->name || !created->scores) {
-        status = error_no_memory(error, "the Unigram model");
-        goto cleanup;
-    }
-    double lowest = 1.0 / 0.0;
-    for (size_t i = 0; i < count; i++) {
-        created->scores[i] = pieces[i].score;
-        if (pieces[i].score < lowest)
-            lowest = pieces[i].score;
-    }
-    created->unknown_score = lowest - UNKNOWN_PENALTY;
-    status = build_trie(created, vocabulary, poll, error);
-    if (status != SEMBED_OK)
-        goto cleanup;
-    find_byte_pieces(created);
-    *model = created;
-    created = NULL;
-
-cleanup:
-    unigram_destroy(created);
+    struct builder builder;
+    sembed_status status = begin_model(&builder, name, vocabulary, error);
+    for (size_t i = 0; status == SEMBED_OK && i < count; i++)
+        status = add_piece(&builder, pieces[i].text, pieces[i].length, pieces[i].score, error);
+    if (status == SEMBED_OK)
+        status = finish_model(&builder, unknown_id, byte_fallback, poll, error);
+    if (status == SEMBED_OK)
+        *model = builder.model;
+    else
+        unigram_destroy(builder.model);
     return status;
 }
 
-/* [[piece, score], …] → pieces[size of vocab], which points into the JSON tree. */
-static sembed_status read_pieces(const struct json_file *file, const json_t *vocab,
-                                 struct unigram_piece *pieces, sembed_error *error)
+/* [piece, score] */
+static sembed_status read_piece(struct json_reader *reader, const struct json_file *file,
+                                struct json_string *piece, struct builder *builder,
+                                sembed_error *error)
 {
-    for (size_t i = 0; i < json_array_size(vocab); i++) {
-        const json_t *entry = json_array_get(vocab, i);
-        const json_t *text = json_array_get(entry, 0), *score = json_array_get(entry, 1);
-        if (json_array_size(entry) != 2 || !json_is_string(text) || !json_is_number(score))
-            return error_set(error, SEMBED_MALFORMED,
-                             "%s: key 'vocab': expected [piece, score] at place %zu, found %s",
-                             file->path, i, json_type_word(entry));
-        pieces[i] = (struct unigram_piece){.text = json_string_value(text),
-                                           .length = json_string_length(text),
-                                           .score = json_number_value(score)};
+    double score;
+    if (!json_reader_take(reader, '[') || !json_reader_string(reader, piece) ||
+        !json_reader_take(reader, ',') || !json_reader_number(reader, &score) ||
+        !json_reader_take(reader, ']')) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "[piece, score] at place %zu", builder->model->count);
+        return json_reader_expected(reader, file, "vocab", expected, error);
     }
-    return SEMBED_OK;
+    return add_piece(builder, piece->data, piece->length, score, error);
+}
+
+/* [[piece, score], …] */
+static sembed_status read_pieces(const struct json_file *file, const struct json_text *text,
+                                 struct builder *builder, const sembed_poll *poll,
+                                 sembed_error *error)
+{
+    struct json_reader reader = {text->data, text->data + text->size};
+    struct json_string piece = {0};
+    sembed_status status = SEMBED_OK;
+    if (!json_reader_take(&reader, '['))
+        return json_reader_expected(&reader, file, "vocab", "an array", error);
+    if (!json_reader_sees(&reader, ']')) {
+        do {
+            status = read_piece(&reader, file, &piece, builder, error);
+            if (status == SEMBED_OK && builder->model->count % POLL_INTERVAL == 0 &&
+                poll_wants_stop(poll))
+                status = error_canceled(error);
+        } while (status == SEMBED_OK && json_reader_take(&reader, ','));
+    }
+    if (status == SEMBED_OK && (!json_reader_take(&reader, ']') || !json_reader_at_end(&reader)))
+        status = json_reader_expected(&reader, file, "vocab", "the end of the array", error);
+    memory_free(piece.buffer);
+    return status;
 }
 
 sembed_status unigram_create(const struct json_file *file, const json_t *object,
@@ -188,26 +226,27 @@ sembed_status unigram_create(const struct json_file *file, const json_t *object,
                              struct unigram **model, sembed_error *error)
 {
     *model = NULL;
-    const json_t *vocab = json_object_get(object, "vocab");
-    if (!json_is_array(vocab))
-        return json_expected(file, "vocab", "an array", vocab, error);
+    struct builder builder = {0};
+    struct json_text text = {0};
     size_t unknown_id;
     bool byte_fallback;
     sembed_status status =
         json_get_size_or(file, object, "unk_id", UNIGRAM_NO_UNKNOWN, &unknown_id, error);
     if (status == SEMBED_OK)
         status = json_get_bool_or(file, object, "byte_fallback", false, &byte_fallback, error);
-    if (status != SEMBED_OK)
-        return status;
-    size_t count = json_array_size(vocab);
-    struct unigram_piece *pieces = memory_calloc(count, sizeof *pieces);
-    if (!pieces)
-        return error_no_memory(error, "the Unigram vocabulary");
-    status = read_pieces(file, vocab, pieces, error);
     if (status == SEMBED_OK)
-        status = unigram_create_from_pieces(file->path, pieces, count, unknown_id, byte_fallback,
-                                            vocabulary, poll, model, error);
-    memory_free(pieces);
+        status = json_text_of(file, object, "vocab", &text, error);
+    if (status == SEMBED_OK)
+        status = begin_model(&builder, file->path, vocabulary, error);
+    if (status == SEMBED_OK)
+        status = read_pieces(file, &text, &builder, poll, error);
+    if (status == SEMBED_OK)
+        status = finish_model(&builder, unknown_id, byte_fallback, poll, error);
+    json_text_free(&text);
+    if (status == SEMBED_OK)
+        *model = builder.model;
+    else
+        unigram_destroy(builder.model);
     return status;
 }
 

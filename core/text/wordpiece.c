@@ -2,6 +2,7 @@
 
 #include "core/base/memory.h"
 #include "core/text/unicode.h"
+#include "core/text/vocabulary_json.h"
 
 #include <string.h>
 
@@ -59,27 +60,6 @@ sembed_status wordpiece_create_from_vocabulary(const struct wordpiece_options *o
     return SEMBED_OK;
 }
 
-static sembed_status read_vocabulary(const struct json_file *file, const json_t *object,
-                                     struct vocabulary *vocabulary, sembed_error *error)
-{
-    json_t *tokens = json_object_get(object, "vocab");
-    if (!json_is_object(tokens))
-        return json_expected(file, "vocab", "an object", tokens, error);
-    const char *token;
-    size_t length;
-    json_t *id;
-    json_object_keylen_foreach(tokens, token, length, id)
-    {
-        json_int_t value = json_is_integer(id) ? json_integer_value(id) : -1;
-        if (value < 0 || value > UINT32_MAX)
-            return json_expected(file, "vocab", "token ids", id, error);
-        sembed_status status = vocabulary_add(vocabulary, token, length, (uint32_t)value, error);
-        if (status != SEMBED_OK)
-            return status;
-    }
-    return SEMBED_OK;
-}
-
 sembed_status wordpiece_create(const struct json_file *file, const json_t *object,
                                struct vocabulary *vocabulary, const sembed_poll *poll,
                                struct wordpiece **model, sembed_error *error)
@@ -93,7 +73,7 @@ sembed_status wordpiece_create(const struct json_file *file, const json_t *objec
         status = json_get_size_or(file, object, "max_input_chars_per_word", 100,
                                   &options.longest_word, error);
     if (status == SEMBED_OK)
-        status = read_vocabulary(file, object, vocabulary, error);
+        status = vocabulary_read_vocab(file, object, vocabulary, poll, error);
     if (status != SEMBED_OK)
         return status;
     return wordpiece_create_from_vocabulary(&options, vocabulary, poll, model, error);

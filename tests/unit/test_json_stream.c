@@ -1,0 +1,304 @@
+/* core/base/json_stream: large values of a JSON file, read from their text. */
+#include "core/base/json_stream.h"
+#include "core/base/memory.h"
+#include "tests/unit/folder.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct json_reader reader_of(const char *text)
+{
+    return (struct json_reader){text, text + strlen(text)};
+}
+
+/* --- strings ------------------------------------------------------------------------------------ */
+
+static void strings_are_read_as_jansson_reads_them(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "\"\"",
+        " \n\r\t\"plain\"",
+        "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+        "\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00x\"",
+        "\"a\\u0000b\"",
+        "\"\\u007f\\u0080\\u07ff\\u0800\\uffff\"",
+    };
+    static const char *const bad[] = {
+        "",
+        "x",
+        "\"",
+        "\"a",
+        "\"a\\",
+        "\"a\\\"",
+        "\"\n\"",
+        "\"\\x\"",
+        "\"\\u12g4\"",
+        "\"\\u123\"",
+        "\"\\ud83d\"",        /* half a pair */
+        "\"\\ud83dx\"",       /* half a pair */
+        "\"\\ud83d\\u0041\"", /* half a pair */
+        "\"\\ude00\\ud83d\"", /* the wrong way round */
+        "\"\xFF\"",
+        "\"\xC3\"",
+        "\"\xC0\x80\"",         /* longer than needed */
+        "\"\xE0\x80\x80\"",     /* longer than needed */
+        "\"\xED\xA0\x80\"",     /* a surrogate */
+        "\"\xF4\x90\x80\x80\"", /* over U+10FFFF */
+        "\"\xF5\x80\x80\x80\"",
+        "\"\\\xC3\xA9\"",
+    };
+    struct json_string string = {0};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct json_reader reader = reader_of(good[i]);
+        json_t *expected = json_loads(good[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        assert_true(json_is_string(expected));
+        assert_true(json_reader_string(&reader, &string));
+        assert_int_equal(string.length, json_string_length(expected));
+        assert_memory_equal(string.data, json_string_value(expected), string.length);
+        assert_true(json_reader_at_end(&reader));
+        json_decref(expected);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct json_reader reader = reader_of(bad[i]);
+        assert_null(json_loads(bad[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
+        assert_false(json_reader_string(&reader, &string));
+        assert_ptr_equal(reader.at, bad[i]);
+    }
+    memory_free(string.buffer);
+}
+
+/* --- numbers ------------------------------------------------------------------------------------ */
+
+/* The reader's double is the one that strtod gives, which is the nearest. */
+static void check_number(const char *text)
+{
+    struct json_reader reader = reader_of(text);
+    double number;
+    assert_true(json_reader_number(&reader, &number));
+    double expected = strtod(text, NULL);
+    assert_memory_equal(&number, &expected, sizeof number);
+    assert_true(json_reader_at_end(&reader));
+}
+
+static void numbers_are_rounded_to_the_nearest(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"0",
+                                        "-0",
+                                        "0.0",
+                                        "1",
+                                        "-1.5",
+                                        "0.1",
+                                        "9007199254740993", /* 2^53 + 1: half way, to even */
+                                        "9007199254740995",
+                                        "9007199254740993.1",
+                                        "9007199254740992.999",
+                                        "9999999999999999999",
+                                        "18446744073709551616",
+                                        "123456789012345678901234567890",
+                                        "0.1234567890123456789",
+                                        "0.00000000000000000001",
+                                        "-7.4715776443481445",
+                                        "1e5",
+                                        "1.5E-7",
+                                        "4.9e-324",
+                                        "2.2250738585072014e-308",
+                                        "1.7976931348623157e308",
+                                        "5e-1"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        check_number(texts[i]);
+    srand(1);
+    for (int i = 0; i < 200000; i++) {
+        char text[64];
+        double number =
+            (rand() - RAND_MAX / 2) / (double)(1 + rand() % 100000) + rand() / (double)RAND_MAX;
+        snprintf(text, sizeof text, "%.*f", rand() % 20, number);
+        check_number(text);
+        snprintf(text, sizeof text, "%.*g", 1 + rand() % 17, number);
+        check_number(text);
+    }
+}
+
+static void what_is_no_number_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"",   "-",   "x",    "+1",   ".5",    "1.",  "01",  "-01",
+                                        "1e", "1e+", "1.e5", "1..2", "1e999", "--1", "NaN", "0x1"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct json_reader reader = reader_of(texts[i]);
+        double number;
+        /* What a number ends at is for whoever goes on reading. */
+        if (json_reader_number(&reader, &number))
+            assert_false(json_reader_at_end(&reader));
+    }
+    static const char *const ids[] = {
+        "", "-1", "1.0", "1e2", "01", "4294967296", "99999999999999999"};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        struct json_reader reader = reader_of(ids[i]);
+        uint32_t number;
+        assert_false(json_reader_u32(&reader, &number));
+    }
+    struct json_reader reader = reader_of(" 4294967295,0]");
+    uint32_t number;
+    assert_true(json_reader_u32(&reader, &number));
+    assert_int_equal(number, UINT32_MAX);
+    assert_true(json_reader_take(&reader, ','));
+    assert_true(json_reader_u32(&reader, &number));
+    assert_int_equal(number, 0);
+    assert_false(json_reader_take(&reader, '}'));
+    assert_true(json_reader_take(&reader, ']'));
+}
+
+/* --- leaving out -------------------------------------------------------------------------------- */
+
+static const char *const inner[] = {"vocab", "merges"};
+
+struct fixture {
+    char *folder;
+    struct json_file file;
+    sembed_error error;
+};
+
+static sembed_status fixture_open(struct fixture *fixture, const char *text)
+{
+    *fixture = (struct fixture){.folder = folder_create()};
+    folder_write_text(fixture->folder, "some.json", text);
+    char path[512];
+    snprintf(path, sizeof path, "%s/some.json", fixture->folder);
+    return json_file_open_partly(path, "model", inner, 2, &fixture->file, &fixture->error);
+}
+
+static void fixture_close(struct fixture *fixture)
+{
+    json_file_close(&fixture->file);
+    folder_remove(fixture->folder);
+}
+
+static void check_text(struct fixture *fixture, const char *key, const char *expected)
+{
+    struct json_text text;
+    assert_ok(json_text_of(&fixture->file, json_object_get(fixture->file.root, "model"), key, &text,
+                           &fixture->error),
+              fixture->error);
+    assert_int_equal(text.size, strlen(expected));
+    if (text.size)
+        assert_memory_equal(text.data, expected, text.size);
+    json_text_free(&text);
+}
+
+static void large_values_are_not_in_the_tree(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    assert_ok(fixture_open(&fixture,
+                           "{\"vocab\": [0], \"a\": \"]}\\\"\", \"model\": {\"type\": \"BPE\", "
+                           "\"merges\": [ \"a b\", [\"]\", \"}\"] ] , \"x\": [1,{}], \"vocab\" "
+                           ":{\"\\\"}\": 0, \"]\": {}}, \"n\": -1.5e3}, \"b\": null}"),
+              fixture.error);
+    const json_t *model = json_object_get(fixture.file.root, "model");
+    assert_int_equal(json_array_size(json_object_get(fixture.file.root, "vocab")), 1);
+    assert_int_equal(json_object_size(fixture.file.root), 4);
+    assert_int_equal(json_object_size(model), 5);
+    assert_true(json_is_object(json_object_get(model, "vocab")));
+    assert_int_equal(json_object_size(json_object_get(model, "vocab")), 0);
+    assert_true(json_is_array(json_object_get(model, "merges")));
+    check_text(&fixture, "merges", "[ \"a b\", [\"]\", \"}\"] ]");
+    check_text(&fixture, "vocab", "{\"\\\"}\": 0, \"]\": {}}");
+    check_text(&fixture, "x", "[1,{}]"); /* in the tree */
+    check_text(&fixture, "y", "");
+    /* A copy of the object stands for the same file. */
+    json_t *copy = json_copy((json_t *)model);
+    struct json_text text;
+    assert_ok(json_text_of(&fixture.file, copy, "merges", &text, &fixture.error), fixture.error);
+    assert_int_equal(text.size, strlen("[ \"a b\", [\"]\", \"}\"] ]"));
+    json_text_free(&text);
+    json_decref(copy);
+    fixture_close(&fixture);
+}
+
+/* Where the search for the values goes wrong, the tree has them, or says what is wrong. */
+static void odd_files_are_read_whole(void **state)
+{
+    (void)state;
+    static const char *const whole[] = {
+        "{\"model\": {\"vocab\": \"text\"}}",
+        "{\"mod\\u0065l\": {\"vocab\": [1]}}",
+        "{\"model\": {\"vocab\": [2], \"vocab\": [1]}}",
+        "{\"model\": {\"vocab\": [2]}, \"model\": {\"vocab\": [1]}}",
+        "{\"other\": 1}",
+        "{}",
+        "[1, 2]",
+        "{\"model\": []}",
+    };
+    static const char *const broken[] = {
+        "",
+        "{",
+        "{\"model\"",
+        "{\"model\":",
+        "{\"model\": {",
+        "{\"model\": {\"vocab\"",
+        "{\"model\": {\"vocab\": [",
+        "{\"model\": {\"vocab\": [\"a",
+        "{\"model\": {\"vocab\": []",
+        "{\"model\": {\"vocab\": []}",
+        "{\"model\": {\"vocab\": [],}}",
+        "{\"model\": {\"vocab\": []}} x",
+        "{\"model\": {\"vocab\": [] []}}",
+        "{\"model\": {\"vocab\": ]}}",
+        "{\"model\": {\"vocab\": }}",
+    };
+    struct fixture fixture;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        assert_ok(fixture_open(&fixture, whole[i]), fixture.error);
+        json_t *expected = json_loads(whole[i], 0, NULL);
+        assert_true(json_equal(fixture.file.root, expected));
+        json_decref(expected);
+        fixture_close(&fixture);
+    }
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        assert_fails(fixture_open(&fixture, broken[i]), SEMBED_MALFORMED, fixture.error,
+                     "some.json: not JSON");
+        fixture_close(&fixture);
+    }
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    char *folder = folder_create();
+    folder_write_text(folder, "some.json", "{\"model\": {\"vocab\": [1], \"a\": {\"b\": 1}}}");
+    char path[512];
+    snprintf(path, sizeof path, "%s/some.json", folder);
+    sembed_status status = SEMBED_NO_MEMORY;
+    for (size_t nth = 1; status == SEMBED_NO_MEMORY; nth++) {
+        struct json_file file = {0};
+        struct json_text text = {0};
+        sembed_error error = {0};
+        memory_fail_from(nth);
+        status = json_file_open_partly(path, "model", inner, 2, &file, &error);
+        if (status == SEMBED_OK)
+            status = json_text_of(&file, json_object_get(file.root, "model"), "a", &text, &error);
+        memory_fail_from(0);
+        assert_true(nth < 100);
+        json_text_free(&text);
+        json_file_close(&file);
+    }
+    assert_int_equal(status, SEMBED_OK);
+    folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strings_are_read_as_jansson_reads_them),
+        cmocka_unit_test(numbers_are_rounded_to_the_nearest),
+        cmocka_unit_test(what_is_no_number_is_refused),
+        cmocka_unit_test(large_values_are_not_in_the_tree),
+        cmocka_unit_test(odd_files_are_read_whole),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests_name("json_stream", tests, NULL, NULL);
+}
