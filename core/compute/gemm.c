@@ -104,12 +104,12 @@ size_t gemm_outputs(const struct gemm_weights *weights)
     return weights->outputs;
 }
 
-/* All numbers up to 16, then such that at most an eighth is added, or 16 rows where there are many:
- * some 90 different numbers for up to 1024 rows. */
+/* All numbers up to 32, then such that at most a sixteenth is added, or 15 rows where there are
+ * many: some 100 different numbers for up to 512 rows. */
 size_t gemm_padded_rows(size_t rows)
 {
     size_t step = 1;
-    while (step < 16 && step * 16 < rows)
+    while (step < 16 && step * 32 < rows)
         step *= 2;
     size_t rounded;
     return size_add(rows, step - 1, &rounded) ? rounded / step * step : SIZE_MAX;
