@@ -245,9 +245,10 @@ typedef struct sembed_chunk {
  * Cuts a text into chunks of at most max_tokens tokens each (0: what the model reads), special tokens
  * included, that together hold all of it but white space between them. A chunk ends at the end of a
  * sentence where it can, else between words, else between tokens; the next one begins up to `overlap`
- * tokens earlier, likewise. A text that fits is one chunk; one of white space alone gives none.
- * max_tokens too small for a token beside the special ones, or overlap not smaller than the room
- * there is, is SEMBED_INVALID_ARGUMENT. chunks[*count] belongs to the caller, freed with sembed_free.
+ * tokens earlier, where a sentence or else a word begins. A text that fits is one chunk; one of white
+ * space alone gives none. max_tokens too small for a token beside the special ones, or overlap not
+ * smaller than the room there is, is SEMBED_INVALID_ARGUMENT. chunks[*count] belongs to the caller,
+ * freed with sembed_free.
  */
 SEMBED_MUST_CHECK sembed_status sembed_chunk_text(const sembed_model *model,
                                                   sembed_context *context, sembed_text text,

@@ -5,9 +5,36 @@
 struct connection {
     sqlite3 *database;
     unsigned references;
-    char *default_name; /* NULL: the only model there is */
+    char *settings[SETTING_COUNT]; /* NULL: not set */
     sembed_context *context;
 };
+
+/* The variable that a setting begins with; NULL: it begins with nothing. */
+static const char *const variables[SETTING_COUNT] = {
+    [SETTING_MODEL] = "SEMBED_MODEL",
+    [SETTING_RERANKER] = "SEMBED_RERANKER",
+};
+
+const char *connection_setting(const struct connection *connection, enum setting setting)
+{
+    return connection->settings[setting];
+}
+
+sembed_status connection_set(struct connection *connection, enum setting setting, const char *value,
+                             sembed_error *error)
+{
+    char *copy = NULL;
+    if (!value && variables[setting])
+        value = getenv(variables[setting]);
+    if (value && *value) {
+        copy = sqlite3_mprintf("%s", value);
+        if (!copy)
+            return error_no_memory(error, "a setting");
+    }
+    sqlite3_free(connection->settings[setting]);
+    connection->settings[setting] = copy;
+    return SEMBED_OK;
+}
 
 sembed_status connection_create(sqlite3 *database, struct connection **created, sembed_error *error)
 {
@@ -16,12 +43,11 @@ sembed_status connection_create(sqlite3 *database, struct connection **created, 
         return error_no_memory(error, "a connection");
     *connection = (struct connection){.database = database, .references = 1};
 
-    const char *default_name = getenv("SEMBED_MODEL");
-    if (default_name && *default_name) {
-        connection->default_name = sqlite3_mprintf("%s", default_name);
-        if (!connection->default_name) {
+    for (enum setting i = 0; i < SETTING_COUNT; i++) {
+        sembed_status status = connection_set(connection, i, NULL, error);
+        if (status) {
             connection_release(connection);
-            return error_no_memory(error, "the default model's name");
+            return status;
         }
     }
     *created = connection;
@@ -39,33 +65,62 @@ void connection_release(void *pointer)
     if (--connection->references)
         return;
     sembed_context_destroy(connection->context);
-    sqlite3_free(connection->default_name);
+    for (enum setting i = 0; i < SETTING_COUNT; i++)
+        sqlite3_free(connection->settings[i]);
     sqlite3_free(connection);
 }
 
 /* Adds to the core's message where names come from here, which the core cannot know. */
 static void explain_not_found(const struct connection *connection, const char *name,
-                              sembed_error *error)
+                              enum setting setting, sembed_error *error)
 {
-    const char *hint = name ? "SEMBED_MODEL_PATH in the environment names the folders to look in, "
-                              "sembed_load(name, folder) loads from elsewhere"
-                       : connection->default_name
-                           ? "SEMBED_MODEL in the environment names the default"
-                           : "SEMBED_MODEL in the environment names the default, "
-                             "SEMBED_MODEL_PATH the folders to look in";
+    const char *key = setting == SETTING_RERANKER ? "reranker" : "model";
     sembed_error copy = *error;
-    error_set(error, copy.code, "%s (%s)", copy.message, hint);
+    if (name)
+        error_set(error, copy.code,
+                  "%s (SEMBED_MODEL_PATH in the environment names the folders to look in, "
+                  "sembed_load(name, folder) loads from elsewhere)",
+                  copy.message);
+    else
+        error_set(error, copy.code,
+                  "%s (sembed_config('%s', name) or %s in the environment names the default%s)",
+                  copy.message, key, variables[setting],
+                  connection->settings[setting] ? ""
+                                                : ", SEMBED_MODEL_PATH the folders to look in");
+}
+
+/* The named model, else the one that the setting names, else the only one. */
+static sembed_status acquire(struct connection *connection, const char *name, enum setting setting,
+                             const sembed_model **model, sembed_error *error)
+{
+    sembed_poll poll = connection_poll(connection);
+    const char *wanted = name ? name : connection->settings[setting];
+    sembed_status status = sembed_registry_acquire(process_registry(), wanted, &poll, model, error);
+    if (status == SEMBED_NOT_FOUND)
+        explain_not_found(connection, name, setting, error);
+    return status;
 }
 
 sembed_status connection_model(struct connection *connection, const char *name,
                                const sembed_model **model, sembed_error *error)
 {
-    sembed_poll poll = connection_poll(connection);
-    const char *wanted = name ? name : connection->default_name;
-    sembed_status status = sembed_registry_acquire(process_registry(), wanted, &poll, model, error);
-    if (status == SEMBED_NOT_FOUND)
-        explain_not_found(connection, name, error);
-    return status;
+    return acquire(connection, name, SETTING_MODEL, model, error);
+}
+
+sembed_status connection_reranker(struct connection *connection, const char *name,
+                                  const sembed_model **model, sembed_error *error)
+{
+    sembed_status status = acquire(connection, name, SETTING_RERANKER, model, error);
+    if (status)
+        return status;
+    sembed_model_info info;
+    sembed_model_describe(*model, &info);
+    if (info.labels > 1)
+        return error_set(
+            error, SEMBED_INVALID_ARGUMENT,
+            "model '%s' gives a pair %zu scores: reranking takes a model that gives one", info.name,
+            info.labels);
+    return SEMBED_OK;
 }
 
 sembed_status connection_scratch(struct connection *connection, sembed_context **context,

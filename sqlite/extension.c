@@ -19,34 +19,64 @@ struct function {
     const char *name;
     int arguments;
     int flags;
-    void (*call)(sqlite3_context *context, int count, sqlite3_value **values);
+    scalar_function *call; /* of an aggregate: for each row */
+    aggregate_final *final;
 };
 
 /*
  * SQLITE_DETERMINISTIC: the answer depends on the arguments alone, so the function may stand in
  * generated columns and expression indexes. A model's name is the identity of the numbers it gives;
- * the default model is a matter of the environment, hence embed(text) has no such flag.
+ * the default model is a setting, hence the forms that name no model have no such flag.
  *
- * SQLITE_INNOCUOUS: what a schema by a stranger may call even under PRAGMA trusted_schema=OFF.
- * embed is not: a call may read a model folder and keep its weights in memory for good, and its
- * error tells which models exist. (It cannot leave the model path: names hold no slash.)
+ * SQLITE_INNOCUOUS: what a schema by a stranger may call even under PRAGMA trusted_schema=OFF. What
+ * takes a model is not: a call may read a model folder and keep its weights in memory for good, and
+ * its error tells which models exist. (It cannot leave the model path: names hold no slash.)
  *
- * SQLITE_DIRECTONLY: never from a schema. sembed_load opens the folder that its argument names.
+ * SQLITE_DIRECTONLY: never from a schema. sembed_load opens the folder that its argument names;
+ * sembed_config changes what later statements give.
  */
-static const struct function functions[] = {
-    {"embed", 1, SQLITE_RESULT_SUBTYPE, function_embed},
-    {"embed", 2, SQLITE_RESULT_SUBTYPE | SQLITE_DETERMINISTIC, function_embed},
-    {"cos_sim", 2, SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS | SQLITE_SUBTYPE, function_cos_sim},
-    {"sembed_load", 2, SQLITE_DIRECTONLY, function_sembed_load},
-    {"sembed_version", 0, SQLITE_INNOCUOUS, function_sembed_version},
+enum {
+    BY_MODEL = SQLITE_DETERMINISTIC,
+    READS_VECTORS = SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS | SQLITE_SUBTYPE,
+    MAKES_VECTOR = SQLITE_RESULT_SUBTYPE,
+    READS_NUMBERS = SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
 };
 
-static const struct {
-    const char *name;
-    const sqlite3_module *module;
-} tables[] = {
-    {"embed_batch", &table_embed_batch},
-    {"sembed_models", &table_sembed_models},
+static const struct function functions[] = {
+    {"embed", 1, MAKES_VECTOR, function_embed, NULL},
+    {"embed", 2, MAKES_VECTOR | BY_MODEL, function_embed, NULL},
+    {"embed", 3, MAKES_VECTOR | BY_MODEL, function_embed, NULL},
+    {"embed_query", 1, MAKES_VECTOR, function_embed_query, NULL},
+    {"embed_query", 2, MAKES_VECTOR | BY_MODEL, function_embed_query, NULL},
+    {"embed_query", 3, MAKES_VECTOR | BY_MODEL, function_embed_query, NULL},
+    {"embed_document", 1, MAKES_VECTOR, function_embed_document, NULL},
+    {"embed_document", 2, MAKES_VECTOR | BY_MODEL, function_embed_document, NULL},
+    {"embed_document", 3, MAKES_VECTOR | BY_MODEL, function_embed_document, NULL},
+    {"cos_sim", 2, READS_VECTORS, function_cos_sim, NULL},
+    {"dot_score", 2, READS_VECTORS, function_dot_score, NULL},
+    {"euclidean_sim", 2, READS_VECTORS, function_euclidean_sim, NULL},
+    {"manhattan_sim", 2, READS_VECTORS, function_manhattan_sim, NULL},
+    {"similarity", 3, BY_MODEL | SQLITE_SUBTYPE, function_similarity, NULL},
+    {"truncate_dim", 2, READS_VECTORS | MAKES_VECTOR, function_truncate_dim, NULL},
+    {"l2_normalize", 1, READS_VECTORS | MAKES_VECTOR, function_l2_normalize, NULL},
+    {"quantize_int8", 1, READS_VECTORS | MAKES_VECTOR, function_quantize_int8, NULL},
+    {"quantize_binary", 1, READS_VECTORS | MAKES_VECTOR, function_quantize_binary, NULL},
+    {"rerank_score", 2, 0, function_rerank_score, NULL},
+    {"rerank_score", 3, BY_MODEL, function_rerank_score, NULL},
+    {"token_count", 1, 0, function_token_count, NULL},
+    {"token_count", 2, BY_MODEL, function_token_count, NULL},
+    {"pearson", 2, READS_NUMBERS, pearson_step, pearson_final},
+    {"spearman", 2, READS_NUMBERS, spearman_step, spearman_final},
+    {"triplet_accuracy", 4, READS_VECTORS, triplet_accuracy_step, triplet_accuracy_final},
+    {"negative_mse", 2, READS_VECTORS, negative_mse_step, negative_mse_final},
+    {"sembed_load", 2, SQLITE_DIRECTONLY, function_sembed_load, NULL},
+    {"sembed_config", 1, SQLITE_DIRECTONLY, function_sembed_config, NULL},
+    {"sembed_config", 2, SQLITE_DIRECTONLY, function_sembed_config, NULL},
+    {"sembed_version", 0, SQLITE_INNOCUOUS, function_sembed_version, NULL},
+};
+
+static const struct table_function *const tables[] = {
+    &table_embed_batch, &table_rerank, &table_tokenize, &table_chunk, &table_sembed_models,
 };
 
 /* Registers everything; SQLite releases the reference that goes with each, also where it fails. */
@@ -55,16 +85,15 @@ static int register_all(sqlite3 *database, struct connection *connection)
     int result = SQLITE_OK;
     for (size_t i = 0; !result && i < sizeof functions / sizeof *functions; i++) {
         const struct function *function = &functions[i];
+        const bool is_aggregate = function->final != NULL;
         connection_retain(connection);
-        result = sqlite3_create_function_v2(database, function->name, function->arguments,
-                                            SQLITE_UTF8 | function->flags, connection,
-                                            function->call, NULL, NULL, connection_release);
+        result = sqlite3_create_function_v2(
+            database, function->name, function->arguments, SQLITE_UTF8 | function->flags,
+            connection, is_aggregate ? NULL : function->call, is_aggregate ? function->call : NULL,
+            function->final, connection_release);
     }
-    for (size_t i = 0; !result && i < sizeof tables / sizeof *tables; i++) {
-        connection_retain(connection);
-        result = sqlite3_create_module_v2(database, tables[i].name, tables[i].module, connection,
-                                          connection_release);
-    }
+    for (size_t i = 0; !result && i < sizeof tables / sizeof *tables; i++)
+        result = table_register(database, connection, tables[i]);
     return result;
 }
 

@@ -3,13 +3,16 @@
  *
  *     extension.c           the entry point; the tables of functions and of virtual tables
  *     process.c             the models, shared by all connections of the process
- *     connection.c          one connection: its default model, scratch memory, interrupts
+ *     connection.c          one connection: its settings, scratch memory, interrupts
  *     error.c               the core's errors as SQLite's
- *     value.c               arguments as texts and names
+ *     value.c               arguments as texts, names and numbers
  *     vector.c              arguments and results as vectors
- *     functions_*.c         scalar functions by subject
- *     table.c, table_*.c    table-valued functions
+ *     options.c             a JSON object as the options of an embedding
  *     json_texts.c          a JSON array as texts
+ *     characters.c          bytes of a text → characters, as substr counts them
+ *     functions_*.c         scalar functions by subject
+ *     aggregates.c          aggregate functions
+ *     table.c, table_*.c    table-valued functions: what all share, and one file for each
  *
  * Everything between an argument and a result reports through sembed_error, so that one function
  * serves scalar functions (function_fail) and virtual tables (table_fail) alike.
@@ -57,10 +60,26 @@ SEMBED_MUST_CHECK sembed_status connection_create(sqlite3 *database, struct conn
 void connection_retain(struct connection *connection);
 void connection_release(void *connection);
 
-/* The model of that name, or the connection's default for NULL: SEMBED_MODEL as it was when the
- * extension was loaded, else the only model there is. */
+/* What sembed_config sets. */
+enum setting { SETTING_MODEL, SETTING_RERANKER, SETTING_ON_TRUNCATE, SETTING_COUNT };
+
+/* NULL: not set. The environment said what it begins with when the extension was loaded. */
+const char *connection_setting(const struct connection *connection, enum setting setting);
+
+/* Takes a copy; NULL goes back to what the environment says. */
+SEMBED_MUST_CHECK sembed_status connection_set(struct connection *connection, enum setting setting,
+                                               const char *value, sembed_error *error);
+
+/* The model of that name, or the connection's default for NULL: the setting, else the only model
+ * there is. */
 SEMBED_MUST_CHECK sembed_status connection_model(struct connection *connection, const char *name,
                                                  const sembed_model **model, sembed_error *error);
+
+/* The same for a model that scores pairs, by the setting of the reranker. A model that gives a pair
+ * several scores is refused; one that gives none is for the core to refuse. */
+SEMBED_MUST_CHECK sembed_status connection_reranker(struct connection *connection, const char *name,
+                                                    const sembed_model **model,
+                                                    sembed_error *error);
 
 /* Scratch memory for a call of the core. */
 SEMBED_MUST_CHECK sembed_status connection_scratch(struct connection *connection,
@@ -90,6 +109,10 @@ struct argument {
     const char *meaning;
 };
 
+/* SEMBED_INVALID_ARGUMENT with "function: argument N (meaning): " before the sentence. */
+sembed_status argument_fail(struct argument argument, sembed_error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Any NULL among the arguments: the answer is NULL. */
 bool any_null(int count, sqlite3_value **values);
 
@@ -101,6 +124,20 @@ SEMBED_MUST_CHECK sembed_status value_text(sqlite3_value *value, struct argument
 /* TEXT without zero bytes: a model's name, a folder. */
 SEMBED_MUST_CHECK sembed_status value_string(sqlite3_value *value, struct argument argument,
                                              const char **string, sembed_error *error);
+
+/* The first two arguments of a function that takes ([model,] text, …): name is NULL where the first
+ * of them is the text. */
+SEMBED_MUST_CHECK sembed_status value_model_and_text(const char *function, bool names_model,
+                                                     sqlite3_value **values, const char **name,
+                                                     sembed_text *text, sembed_error *error);
+
+/* An INTEGER of 0 or more; REAL and TEXT are refused. */
+SEMBED_MUST_CHECK sembed_status value_size(sqlite3_value *value, struct argument argument,
+                                           size_t *size, sembed_error *error);
+
+/* INTEGER or REAL. */
+SEMBED_MUST_CHECK sembed_status value_real(sqlite3_value *value, struct argument argument,
+                                           double *number, sembed_error *error);
 
 /* "NULL", "a number", "TEXT" or "a BLOB". */
 const char *value_type_word(sqlite3_value *value);
@@ -115,16 +152,50 @@ struct vector {
 };
 
 /* A BLOB of float32, or a JSON array of numbers, at least one of them. JSON that is constant in the
- * statement is parsed once, which is what context and position (from 0) are for. */
+ * statement is parsed once, which is what the context is for: NULL in aggregates, where SQLite does not say
+ * what is constant. */
 SEMBED_MUST_CHECK sembed_status vector_read(sqlite3_context *context, sqlite3_value *value,
                                             struct argument argument, struct vector *vector,
                                             sembed_error *error);
 void vector_free(struct vector *vector);
 
+/* Makes copy hold the numbers, to be changed. */
+SEMBED_MUST_CHECK sembed_status vector_own(struct vector *vector, sembed_error *error);
+
 /* Makes a copy of values[count] the function's result: a BLOB with the subtype of float32. */
 void vector_result(sqlite3_context *context, const float *values, size_t count);
 
+/* Two vectors, the function's arguments first and first + 1 (from 0), of the same size. Free both with
+ * vector_free, also where it fails. */
+SEMBED_MUST_CHECK sembed_status vector_read_pair(sqlite3_context *context, const char *function,
+                                                 int first, sqlite3_value **values,
+                                                 struct vector *a, struct vector *b,
+                                                 sembed_error *error);
+
+/* ------------------------------------------------------------------------------ options.c */
+
+/* How texts are to be embedded. Free it with options_free. */
+struct embed_options {
+    sembed_options values; /* strings belong to root */
+    void *root;            /* json_t */
+};
+
+/*
+ * {"dims": 256, "layers": 6, "prompt": "…", "prompt_name": "…", "normalize": "always"}, all of them
+ * optional; value NULL: none of them. With a role ("query", "document") that names the prompt, and
+ * the object may not.
+ */
+SEMBED_MUST_CHECK sembed_status options_read(struct connection *connection, sqlite3_value *value,
+                                             struct argument argument, const char *role,
+                                             struct embed_options *options, sembed_error *error);
+void options_free(struct embed_options *options); /* a zeroed one is allowed */
+
 /* ---------------------------------------------------------------------------- json_texts.c */
+
+/* Any JSON value of an argument, as json_t, the caller's. Invalid UTF-8 is read as U+FFFD. */
+SEMBED_MUST_CHECK sembed_status json_read(sembed_text json, struct argument argument,
+                                          const sembed_poll *poll, void **root,
+                                          sembed_error *error);
 
 /* A JSON array of strings and nulls. */
 struct json_texts {
@@ -133,7 +204,7 @@ struct json_texts {
 };
 
 /* Fails where the JSON is malformed, is no array, or holds anything but strings and nulls; that
- * error names the index. Invalid UTF-8 is read as U+FFFD. */
+ * error names the index. */
 SEMBED_MUST_CHECK sembed_status json_texts_read(sembed_text json, struct argument argument,
                                                 const sembed_poll *poll, struct json_texts *texts,
                                                 sembed_error *error);
@@ -142,27 +213,73 @@ void json_texts_free(struct json_texts *texts); /* a zeroed one is allowed */
 /* Text i, borrowed; false where it is null. */
 bool json_texts_get(const struct json_texts *texts, size_t i, sembed_text *text);
 
-/* ---------------------------------------------------------------------------------- table.c */
+/* ---------------------------------------------------------------------------- characters.c */
 
-/* A table-valued function: an eponymous virtual table that only reads. */
-struct table {
-    sqlite3_vtab base;
-    struct connection *connection;
+/* Where the characters of a text begin. Free it with characters_free. */
+struct characters {
+    uint64_t *begins; /* bit i of word w: a character begins at byte 64 w + i */
+    uint32_t *before; /* characters that begin before byte 64 w */
 };
 
-/* Declares the columns; `declaration` is the CREATE TABLE that sqlite3_declare_vtab takes. */
-int table_connect(sqlite3 *database, struct connection *connection, const char *declaration,
-                  sqlite3_vtab **table);
-int table_disconnect(sqlite3_vtab *table);
+SEMBED_MUST_CHECK sembed_status characters_find(sembed_text text, struct characters *characters,
+                                                sembed_error *error);
+void characters_free(struct characters *characters); /* a zeroed one is allowed */
+
+/* How many characters begin before the byte, which may be the text's end. */
+size_t characters_before(const struct characters *characters, size_t byte);
+
+/* The number of the character that the byte belongs to; at the text's end, how many there are. */
+size_t characters_at(const struct characters *characters, size_t byte);
+
+/* ---------------------------------------------------------------------------------- table.c */
+
+/* The head of what a table-valued function keeps of one call: a struct of its own begins with it. */
+struct table_rows {
+    struct connection *connection;
+    size_t count; /* rows: start sets it */
+};
+
+enum { TABLE_MOST_ARGUMENTS = 4 };
+
+/* A table-valued function: an eponymous virtual table that only reads, whose arguments are hidden
+ * columns behind those that it shows. */
+struct table_function {
+    const char *name;
+    const char *usage;   /* for a call with too few arguments */
+    const char *columns; /* those it shows, as CREATE TABLE has them */
+    int column_count;
+    int fewest_arguments, most_arguments;
+    bool numbered;     /* the first column rises from row to row */
+    size_t state_size; /* of the struct that begins with table_rows */
+
+    /* Reads the arguments, none of them NULL, which stay as long as the state; sets the count. */
+    sembed_status (*start)(struct table_rows *rows, int count, sqlite3_value **arguments,
+                           sembed_error *error);
+    /* Gives a column of a row to SQLite. */
+    sembed_status (*column)(struct table_rows *rows, size_t row, int column,
+                            sqlite3_context *context, sembed_error *error);
+    void (*stop)(struct table_rows *rows); /* frees; also after a start that failed */
+};
+
+int table_register(sqlite3 *database, struct connection *connection,
+                   const struct table_function *function);
 
 /* -------------------------------------------------- what extension.c registers, by their files */
 
-void function_embed(sqlite3_context *context, int count, sqlite3_value **values);
-void function_cos_sim(sqlite3_context *context, int count, sqlite3_value **values);
-void function_sembed_load(sqlite3_context *context, int count, sqlite3_value **values);
-void function_sembed_version(sqlite3_context *context, int count, sqlite3_value **values);
+typedef void scalar_function(sqlite3_context *context, int count, sqlite3_value **values);
+scalar_function function_embed, function_embed_query, function_embed_document;
+scalar_function function_cos_sim, function_dot_score, function_euclidean_sim,
+    function_manhattan_sim, function_similarity;
+scalar_function function_truncate_dim, function_l2_normalize, function_quantize_int8,
+    function_quantize_binary;
+scalar_function function_rerank_score, function_token_count;
+scalar_function function_sembed_load, function_sembed_config, function_sembed_version;
 
-extern const sqlite3_module table_embed_batch;
-extern const sqlite3_module table_sembed_models;
+typedef void aggregate_final(sqlite3_context *context);
+scalar_function pearson_step, spearman_step, triplet_accuracy_step, negative_mse_step;
+aggregate_final pearson_final, spearman_final, triplet_accuracy_final, negative_mse_final;
+
+extern const struct table_function table_embed_batch, table_rerank, table_tokenize, table_chunk,
+    table_sembed_models;
 
 #endif

@@ -1,31 +1,65 @@
 #include "sqlite/extension.h"
 
-/* A text's vector, kept by SQLite beside a text that is constant in the statement. */
+#include <string.h>
+
+/* One of the functions: its name, and the prompt it asks for (NULL: the model's default one). */
+struct form {
+    const char *name;
+    const char *role;
+};
+
+/* What a call was given. */
+struct call {
+    struct form form;
+    struct connection *connection;
+    const sembed_model *model;
+    sembed_text text;
+    sqlite3_value *options; /* NULL: none */
+    sembed_text key;        /* the options as they were written */
+};
+
+/* A text's vector, kept by SQLite beside a text that is constant in the statement, with what else it
+ * was made from. */
 struct embedding {
     const sembed_model *model;
     size_t dimensions;
+    size_t key_length;
+    char *key; /* behind the vector */
     float vector[];
 };
 
+static bool is_for(const struct embedding *embedding, const struct call *call)
+{
+    return embedding->model == call->model && embedding->key_length == call->key.length &&
+           (call->key.length == 0 || memcmp(embedding->key, call->key.data, call->key.length) == 0);
+}
+
 /* Text → embedding in one block, freed with sqlite3_free. */
-static sembed_status embed_text(struct connection *connection, const sembed_model *model,
-                                sembed_text text, struct embedding **embedded, sembed_error *error)
+static sembed_status embed_with(const struct call *call, const sembed_options *options,
+                                struct embedding **embedded, sembed_error *error)
 {
     sembed_context *scratch = NULL;
     size_t dimensions = 0;
-    sembed_status status = connection_scratch(connection, &scratch, error);
+    sembed_status status = connection_scratch(call->connection, &scratch, error);
     if (!status)
-        status = sembed_dimensions(model, NULL, &dimensions, error);
+        status = sembed_dimensions(call->model, options, &dimensions, error);
     if (status)
         return status;
 
-    struct embedding *embedding = sqlite3_malloc64(sizeof *embedding + dimensions * sizeof(float));
+    size_t size = sizeof(struct embedding) + dimensions * sizeof(float);
+    struct embedding *embedding = sqlite3_malloc64(size + call->key.length);
     if (!embedding)
         return error_no_memory(error, "an embedding");
-    *embedding = (struct embedding){.model = model, .dimensions = dimensions};
+    *embedding = (struct embedding){.model = call->model,
+                                    .dimensions = dimensions,
+                                    .key_length = call->key.length,
+                                    .key = (char *)embedding + size};
+    if (call->key.length > 0)
+        memcpy(embedding->key, call->key.data, call->key.length);
 
-    sembed_poll poll = connection_poll(connection);
-    status = sembed_embed(model, scratch, &text, 1, NULL, &poll, embedding->vector, error);
+    sembed_poll poll = connection_poll(call->connection);
+    status = sembed_embed(call->model, scratch, &call->text, 1, options, &poll, embedding->vector,
+                          error);
     if (status) {
         sqlite3_free(embedding);
         return status;
@@ -34,54 +68,81 @@ static sembed_status embed_text(struct connection *connection, const sembed_mode
     return SEMBED_OK;
 }
 
-static const sembed_model *model_of_arguments(struct connection *connection, int count,
-                                              sqlite3_value **values, sembed_error *error)
+static sembed_status embed_text(const struct call *call, struct embedding **embedding,
+                                sembed_error *error)
 {
-    const sembed_model *model = NULL;
+    struct embed_options options = {0};
+    sembed_status status = options_read(call->connection, call->options,
+                                        (struct argument){call->form.name, 3, "options"},
+                                        call->form.role, &options, error);
+    if (!status)
+        status = embed_with(call, &options.values, embedding, error);
+    options_free(&options);
+    return status;
+}
+
+static sembed_status read_call(struct call *call, int count, sqlite3_value **values,
+                               sembed_error *error)
+{
     const char *name = NULL;
-    if (count == 2 && value_string(values[0], (struct argument){"embed", 1, "model"}, &name, error))
-        return NULL;
-    if (connection_model(connection, name, &model, error))
-        return NULL;
-    return model;
+    sembed_status status =
+        value_model_and_text(call->form.name, count > 1, values, &name, &call->text, error);
+    if (!status && count > 2) {
+        call->options = values[2];
+        status = value_text(values[2], (struct argument){call->form.name, 3, "options"}, &call->key,
+                            error);
+    }
+    if (!status)
+        status = connection_model(call->connection, name, &call->model, error);
+    return status;
 }
 
 /*
- * embed(text), embed(model, text) → BLOB of float32
+ * embed(text), embed(model, text [, options]) → BLOB of float32
  *
  * In ORDER BY cos_sim(vector, embed('a query')) the call runs for every row. SQLite lifts only
  * deterministic calls out of the loop, and embed(text) is none; so the vector stays beside the text
  * as auxiliary data, which SQLite keeps as long as the text is a constant or a bound parameter of
  * the running statement, and drops otherwise.
  */
-void function_embed(sqlite3_context *context, int count, sqlite3_value **values)
+static void embed(sqlite3_context *context, int count, sqlite3_value **values, struct form form)
 {
     if (any_null(count, values))
         return;
-    struct connection *connection = sqlite3_user_data(context);
+    struct call call = {.form = form, .connection = sqlite3_user_data(context)};
     sembed_error error = {0};
-    const int text_position = count - 1;
+    const int text_position = count > 1;
 
-    const sembed_model *model = model_of_arguments(connection, count, values, &error);
-    if (!model) {
+    if (read_call(&call, count, values, &error)) {
         function_fail(context, &error);
         return;
     }
     const struct embedding *kept = sqlite3_get_auxdata(context, text_position);
-    if (kept && kept->model == model) {
+    if (kept && is_for(kept, &call)) {
         vector_result(context, kept->vector, kept->dimensions);
         return;
     }
-
-    sembed_text text = {0};
     struct embedding *embedding = NULL;
-    if (value_text(values[text_position], (struct argument){"embed", count, "text"}, &text,
-                   &error) ||
-        embed_text(connection, model, text, &embedding, &error)) {
+    if (embed_text(&call, &embedding, &error)) {
         function_fail(context, &error);
         return;
     }
     vector_result(context, embedding->vector, embedding->dimensions);
     /* May free the embedding at once. */
     sqlite3_set_auxdata(context, text_position, embedding, sqlite3_free);
+}
+
+void function_embed(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    embed(context, count, values, (struct form){"embed", NULL});
+}
+
+void function_embed_query(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    embed(context, count, values, (struct form){"embed_query", "query"});
+}
+
+void function_embed_document(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    embed(context, count, values, (struct form){"embed_document", "document"});
 }

@@ -1,5 +1,7 @@
 #include "sqlite/extension.h"
 
+#include <string.h>
+
 /*
  * sembed_load(name, folder) → name
  *
@@ -22,6 +24,84 @@ void function_sembed_load(sqlite3_context *context, int count, sqlite3_value **v
     }
     sqlite3_result_value(context, values[0]);
 }
+
+/* ------------------------------------------------------------------------------- settings */
+
+static sembed_status read_setting(sqlite3_value *value, enum setting *setting, sembed_error *error)
+{
+    static const char *const keys[SETTING_COUNT] = {"model", "reranker", "on_truncate"};
+    const struct argument argument = {"sembed_config", 1, "key"};
+    const char *key = NULL;
+    sembed_status status = value_string(value, argument, &key, error);
+    if (status)
+        return status;
+    for (enum setting i = 0; i < SETTING_COUNT; i++)
+        if (strcmp(key, keys[i]) == 0) {
+            *setting = i;
+            return SEMBED_OK;
+        }
+    return argument_fail(argument, error,
+                         "expected 'model', 'reranker' or 'on_truncate', found '%s'", key);
+}
+
+/* A model that is there, loaded or not. */
+static sembed_status check_model(struct connection *connection, const char *name,
+                                 sembed_error *error)
+{
+    sembed_listing listing = {0};
+    sembed_status status = sembed_registry_list(process_registry(), &listing, error);
+    bool found = false;
+    for (size_t i = 0; i < listing.count; i++)
+        found = found || strcmp(listing.entries[i].name, name) == 0;
+    sembed_listing_free(&listing);
+    const sembed_model *model = NULL;
+    /* For its error, which lists what there is. */
+    return status || found ? status : connection_model(connection, name, &model, error);
+}
+
+static sembed_status check_value(struct connection *connection, enum setting setting,
+                                 const char *value, sembed_error *error)
+{
+    if (setting != SETTING_ON_TRUNCATE)
+        return check_model(connection, value, error);
+    if (strcmp(value, "truncate") == 0 || strcmp(value, "error") == 0)
+        return SEMBED_OK;
+    return argument_fail((struct argument){"sembed_config", 2, "value"}, error,
+                         "expected 'truncate' or 'error', found '%s'", value);
+}
+
+/*
+ * sembed_config(key) → TEXT, sembed_config(key, value) → TEXT
+ *
+ * What holds now; NULL: no setting. A value of NULL goes back to what the environment says.
+ */
+void function_sembed_config(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct connection *connection = sqlite3_user_data(context);
+    sembed_error error = {0};
+    enum setting setting = SETTING_MODEL;
+    const char *value = NULL;
+    sembed_status status = read_setting(values[0], &setting, &error);
+    if (!status && count > 1) {
+        if (sqlite3_value_type(values[1]) != SQLITE_NULL)
+            status = value_string(values[1], (struct argument){"sembed_config", 2, "value"}, &value,
+                                  &error);
+        if (!status && value)
+            status = check_value(connection, setting, value, &error);
+        if (!status)
+            status = connection_set(connection, setting, value, &error);
+    }
+    if (status) {
+        function_fail(context, &error);
+        return;
+    }
+    value = connection_setting(connection, setting);
+    if (!value && setting == SETTING_ON_TRUNCATE)
+        value = "truncate";
+    sqlite3_result_text(context, value, -1, SQLITE_TRANSIENT);
+}
+
+/* -------------------------------------------------------------------------------- version */
 
 /* sembed_version() → TEXT, such as "0.1.0 (oneDNN 2.6.3)" */
 void function_sembed_version(sqlite3_context *context, int count, sqlite3_value **values)

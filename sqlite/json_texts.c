@@ -52,7 +52,7 @@ static size_t read_source(void *buffer, size_t size, void *pointer)
 }
 
 static sembed_status parse_valid(sembed_text json, struct argument argument,
-                                 const sembed_poll *poll, json_t **root, sembed_error *error)
+                                 const sembed_poll *poll, void **root, sembed_error *error)
 {
     struct source source = {.rest = json, .poll = poll};
     json_error_t fault = {0};
@@ -67,14 +67,13 @@ static sembed_status parse_valid(sembed_text json, struct argument argument,
     /* Without memory jansson fails without a word, in most places. */
     if (!*fault.text || json_error_code(&fault) == json_error_out_of_memory)
         return error_no_memory(error, "a JSON array");
-    return error_set(error, SEMBED_INVALID_ARGUMENT,
-                     "%s: argument %d (%s): malformed JSON at byte %d: %s", argument.function,
-                     argument.position, argument.meaning, fault.position, fault.text);
+    return argument_fail(argument, error, "malformed JSON at byte %d: %s", fault.position,
+                         fault.text);
 }
 
 /* jansson refuses invalid UTF-8, but one bad text in a table must not refuse the others. */
-static sembed_status parse(sembed_text json, struct argument argument, const sembed_poll *poll,
-                           json_t **root, sembed_error *error)
+sembed_status json_read(sembed_text json, struct argument argument, const sembed_poll *poll,
+                        void **root, sembed_error *error)
 {
     if (unicode_valid_prefix(json.data, json.length) == json.length)
         return parse_valid(json, argument, poll, root, error);
@@ -91,18 +90,14 @@ static sembed_status parse(sembed_text json, struct argument argument, const sem
 static sembed_status check(const json_t *root, struct argument argument, sembed_error *error)
 {
     if (!json_is_array(root))
-        return error_set(error, SEMBED_INVALID_ARGUMENT,
-                         "%s: argument %d (%s): expected a JSON array of strings, found %s",
-                         argument.function, argument.position, argument.meaning,
-                         json_type_word(root));
+        return argument_fail(argument, error, "expected a JSON array of strings, found %s",
+                             json_type_word(root));
     for (size_t i = 0; i < json_array_size(root); i++) {
         const json_t *element = json_array_get(root, i);
         if (!json_is_string(element) && !json_is_null(element))
-            return error_set(error, SEMBED_INVALID_ARGUMENT,
-                             "%s: argument %d (%s): expected a string or null at index %zu, found "
-                             "%s",
-                             argument.function, argument.position, argument.meaning, i,
-                             json_type_word(element));
+            return argument_fail(argument, error,
+                                 "expected a string or null at index %zu, found %s", i,
+                                 json_type_word(element));
     }
     return SEMBED_OK;
 }
@@ -110,8 +105,8 @@ static sembed_status check(const json_t *root, struct argument argument, sembed_
 sembed_status json_texts_read(sembed_text json, struct argument argument, const sembed_poll *poll,
                               struct json_texts *texts, sembed_error *error)
 {
-    json_t *root = NULL;
-    sembed_status status = parse(json, argument, poll, &root, error);
+    void *root = NULL;
+    sembed_status status = json_read(json, argument, poll, &root, error);
     if (!status)
         status = check(root, argument, error);
     if (status) {

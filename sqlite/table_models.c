@@ -1,6 +1,6 @@
 /*
  * sembed_models → name, folder, loaded, architecture, dimensions, max_tokens, layers, parameters,
- * similarity
+ * similarity, labels
  *
  * A row for each model on the model path or loaded. What a model is becomes known when it is loaded;
  * until then those columns are NULL.
@@ -17,76 +17,23 @@ enum column {
     COLUMN_LAYERS,
     COLUMN_PARAMETERS,
     COLUMN_SIMILARITY,
+    COLUMN_LABELS,
+    COLUMN_COUNT,
 };
 
-struct cursor {
-    sqlite3_vtab_cursor base;
+struct models {
+    struct table_rows rows;
     sembed_listing listing;
-    size_t row;
 };
 
-static int models_connect(sqlite3 *database, void *connection, int count,
-                          const char *const *arguments, sqlite3_vtab **table, char **message)
+static sembed_status models_start(struct table_rows *rows, int count, sqlite3_value **arguments,
+                                  sembed_error *error)
 {
-    (void)count, (void)arguments, (void)message;
-    return table_connect(database, connection,
-                         "CREATE TABLE x(name TEXT, folder TEXT, loaded INTEGER, "
-                         "architecture TEXT, dimensions INTEGER, max_tokens INTEGER, "
-                         "layers INTEGER, parameters INTEGER, "
-                         "similarity TEXT)",
-                         table);
-}
-
-static int models_best_index(sqlite3_vtab *table, sqlite3_index_info *plan)
-{
-    (void)table;
-    plan->estimatedCost = 1e4;
-    plan->estimatedRows = 10;
-    return SQLITE_OK;
-}
-
-static int models_open(sqlite3_vtab *table, sqlite3_vtab_cursor **opened)
-{
-    (void)table;
-    struct cursor *cursor = sqlite3_malloc64(sizeof *cursor);
-    if (!cursor)
-        return SQLITE_NOMEM;
-    *cursor = (struct cursor){0};
-    *opened = &cursor->base;
-    return SQLITE_OK;
-}
-
-static int models_close(sqlite3_vtab_cursor *base)
-{
-    sembed_listing_free(&((struct cursor *)base)->listing);
-    sqlite3_free(base);
-    return SQLITE_OK;
-}
-
-static int models_filter(sqlite3_vtab_cursor *base, int plan, const char *unused, int count,
-                         sqlite3_value **values)
-{
-    (void)plan, (void)unused, (void)count, (void)values;
-    struct cursor *cursor = (struct cursor *)base;
-    sembed_error error = {0};
-    sembed_listing_free(&cursor->listing);
-    cursor->listing = (sembed_listing){0};
-    cursor->row = 0;
-    if (sembed_registry_list(process_registry(), &cursor->listing, &error))
-        return table_fail(base->pVtab, &error);
-    return SQLITE_OK;
-}
-
-static int models_next(sqlite3_vtab_cursor *base)
-{
-    ((struct cursor *)base)->row++;
-    return SQLITE_OK;
-}
-
-static int models_eof(sqlite3_vtab_cursor *base)
-{
-    const struct cursor *cursor = (struct cursor *)base;
-    return cursor->row >= cursor->listing.count;
+    (void)count, (void)arguments;
+    sembed_listing *listing = &((struct models *)rows)->listing;
+    sembed_status status = sembed_registry_list(process_registry(), listing, error);
+    rows->count = listing->count;
+    return status;
 }
 
 static void result_string(sqlite3_context *context, const char *string)
@@ -116,15 +63,19 @@ static void result_of_loaded(sqlite3_context *context, const sembed_model_info *
     case COLUMN_SIMILARITY:
         result_string(context, info->similarity);
         break;
+    case COLUMN_LABELS:
+        sqlite3_result_int64(context, (sqlite3_int64)info->labels);
+        break;
     default:
         break;
     }
 }
 
-static int models_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
+static sembed_status models_column(struct table_rows *rows, size_t row, int column,
+                                   sqlite3_context *context, sembed_error *error)
 {
-    const struct cursor *cursor = (struct cursor *)base;
-    const sembed_listing_entry *entry = &cursor->listing.entries[cursor->row];
+    (void)error;
+    const sembed_listing_entry *entry = &((struct models *)rows)->listing.entries[row];
     if (column == COLUMN_NAME) {
         result_string(context, entry->name);
     } else if (column == COLUMN_FOLDER) {
@@ -136,25 +87,23 @@ static int models_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
         sembed_model_describe(entry->model, &info);
         result_of_loaded(context, &info, (enum column)column);
     }
-    return SQLITE_OK;
+    return SEMBED_OK;
 }
 
-static int models_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid)
+static void models_stop(struct table_rows *rows)
 {
-    *rowid = (sqlite3_int64)((struct cursor *)base)->row;
-    return SQLITE_OK;
+    sembed_listing_free(&((struct models *)rows)->listing);
 }
 
-const sqlite3_module table_sembed_models = {
-    .iVersion = 0,
-    .xConnect = models_connect,
-    .xBestIndex = models_best_index,
-    .xDisconnect = table_disconnect,
-    .xOpen = models_open,
-    .xClose = models_close,
-    .xFilter = models_filter,
-    .xNext = models_next,
-    .xEof = models_eof,
-    .xColumn = models_column,
-    .xRowid = models_rowid,
+const struct table_function table_sembed_models = {
+    .name = "sembed_models",
+    .usage = "sembed_models",
+    .columns = "name TEXT, folder TEXT, loaded INTEGER, architecture TEXT, dimensions INTEGER, "
+               "max_tokens INTEGER, layers INTEGER, parameters INTEGER, similarity TEXT, "
+               "labels INTEGER",
+    .column_count = COLUMN_COUNT,
+    .state_size = sizeof(struct models),
+    .start = models_start,
+    .column = models_column,
+    .stop = models_stop,
 };

@@ -1,6 +1,18 @@
 #include "sqlite/extension.h"
 
+#include <stdio.h>
 #include <string.h>
+
+sembed_status argument_fail(struct argument argument, sembed_error *error, const char *format, ...)
+{
+    char sentence[sizeof error->message];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    return error_set(error, SEMBED_INVALID_ARGUMENT, "%s: argument %d (%s): %s", argument.function,
+                     argument.position, argument.meaning, sentence);
+}
 
 bool any_null(int count, sqlite3_value **values)
 {
@@ -29,10 +41,9 @@ sembed_status value_text(sqlite3_value *value, struct argument argument, sembed_
 {
     int type = sqlite3_value_type(value);
     if (type == SQLITE_BLOB || type == SQLITE_NULL)
-        return error_set(error, SEMBED_INVALID_ARGUMENT,
-                         "%s: argument %d (%s): expected TEXT, found %s%s", argument.function,
-                         argument.position, argument.meaning, value_type_word(value),
-                         type == SQLITE_BLOB ? "; CAST(… AS TEXT) reads its bytes as UTF-8" : "");
+        return argument_fail(argument, error, "expected TEXT, found %s%s", value_type_word(value),
+                             type == SQLITE_BLOB ? "; CAST(… AS TEXT) reads its bytes as UTF-8"
+                                                 : "");
     /* The length is asked after the text: that call may convert. */
     const char *data = (const char *)sqlite3_value_text(value);
     if (!data)
@@ -49,8 +60,45 @@ sembed_status value_string(sqlite3_value *value, struct argument argument, const
     if (status)
         return status;
     if (memchr(text.data, 0, text.length))
-        return error_set(error, SEMBED_INVALID_ARGUMENT, "%s: argument %d (%s) holds a zero byte",
-                         argument.function, argument.position, argument.meaning);
+        return argument_fail(argument, error, "holds a zero byte");
     *string = text.data;
+    return SEMBED_OK;
+}
+
+sembed_status value_model_and_text(const char *function, bool names_model, sqlite3_value **values,
+                                   const char **name, sembed_text *text, sembed_error *error)
+{
+    *name = NULL;
+    sembed_status status = SEMBED_OK;
+    if (names_model)
+        status = value_string(values[0], (struct argument){function, 1, "model"}, name, error);
+    if (!status)
+        status = value_text(values[names_model],
+                            (struct argument){function, 1 + names_model, "text"}, text, error);
+    return status;
+}
+
+sembed_status value_size(sqlite3_value *value, struct argument argument, size_t *size,
+                         sembed_error *error)
+{
+    if (sqlite3_value_type(value) != SQLITE_INTEGER)
+        return argument_fail(argument, error, "expected an INTEGER, found %s",
+                             sqlite3_value_type(value) == SQLITE_FLOAT ? "a REAL"
+                                                                       : value_type_word(value));
+    sqlite3_int64 number = sqlite3_value_int64(value);
+    if (number < 0)
+        return argument_fail(argument, error, "expected 0 or more, found %lld", (long long)number);
+    *size = (size_t)number;
+    return SEMBED_OK;
+}
+
+sembed_status value_real(sqlite3_value *value, struct argument argument, double *number,
+                         sembed_error *error)
+{
+    int type = sqlite3_value_type(value);
+    if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
+        return argument_fail(argument, error, "expected a number, found %s",
+                             value_type_word(value));
+    *number = sqlite3_value_double(value);
     return SEMBED_OK;
 }

@@ -13,10 +13,8 @@
 
 static sembed_status fail_with(struct argument argument, const char *found, sembed_error *error)
 {
-    return error_set(error, SEMBED_INVALID_ARGUMENT,
-                     "%s: argument %d (%s): expected a BLOB of float32 or a JSON array of numbers, "
-                     "found %s",
-                     argument.function, argument.position, argument.meaning, found);
+    return argument_fail(argument, error,
+                         "expected a BLOB of float32 or a JSON array of numbers, found %s", found);
 }
 
 static sembed_status read_blob(sqlite3_value *value, struct argument argument,
@@ -40,14 +38,7 @@ static sembed_status read_blob(sqlite3_value *value, struct argument argument,
     }
     *vector = (struct vector){.values = data, .count = size / sizeof(float)};
     /* A program may bind memory at any address. */
-    if ((uintptr_t)data % _Alignof(float)) {
-        vector->copy = sqlite3_malloc64(size);
-        if (!vector->copy)
-            return error_no_memory(error, "a vector");
-        memcpy(vector->copy, data, size);
-        vector->values = vector->copy;
-    }
-    return SEMBED_OK;
+    return (uintptr_t)data % _Alignof(float) ? vector_own(vector, error) : SEMBED_OK;
 }
 
 /* What vector_read keeps of constant JSON. */
@@ -108,7 +99,7 @@ static sembed_status read_json(sqlite3_context *context, sqlite3_value *value,
                                struct argument argument, struct vector *vector, sembed_error *error)
 {
     const int position = argument.position - 1;
-    const struct parsed *kept = sqlite3_get_auxdata(context, position);
+    const struct parsed *kept = context ? sqlite3_get_auxdata(context, position) : NULL;
     if (kept) {
         *vector = (struct vector){.values = kept->values, .count = kept->count};
         return SEMBED_OK;
@@ -117,14 +108,16 @@ static sembed_status read_json(sqlite3_context *context, sqlite3_value *value,
     sembed_status status = parse_json(value, argument, &parsed, error);
     if (status)
         return status;
-    size_t size = parsed->count * sizeof(float);
-    *vector = (struct vector){.count = parsed->count, .copy = sqlite3_malloc64(size)};
-    if (!vector->copy) {
+    *vector = (struct vector){.values = parsed->values, .count = parsed->count};
+    status = vector_own(vector, error);
+    if (status) {
         sqlite3_free(parsed);
-        return error_no_memory(error, "a vector");
+        return status;
     }
-    vector->values = memcpy(vector->copy, parsed->values, size);
-    sqlite3_set_auxdata(context, position, parsed, sqlite3_free);
+    if (context)
+        sqlite3_set_auxdata(context, position, parsed, sqlite3_free);
+    else
+        sqlite3_free(parsed);
     return SEMBED_OK;
 }
 
@@ -139,6 +132,34 @@ sembed_status vector_read(sqlite3_context *context, sqlite3_value *value, struct
     default:
         return fail_with(argument, value_type_word(value), error);
     }
+}
+
+sembed_status vector_read_pair(sqlite3_context *context, const char *function, int first,
+                               sqlite3_value **values, struct vector *a, struct vector *b,
+                               sembed_error *error)
+{
+    sembed_status status = vector_read(context, values[first],
+                                       (struct argument){function, first + 1, "vector"}, a, error);
+    if (!status)
+        status = vector_read(context, values[first + 1],
+                             (struct argument){function, first + 2, "vector"}, b, error);
+    if (!status && a->count != b->count)
+        status = error_set(error, SEMBED_INVALID_ARGUMENT,
+                           "%s: vectors of different sizes: %zu and %zu dimensions", function,
+                           a->count, b->count);
+    return status;
+}
+
+sembed_status vector_own(struct vector *vector, sembed_error *error)
+{
+    if (vector->copy)
+        return SEMBED_OK;
+    size_t size = vector->count * sizeof(float);
+    vector->copy = sqlite3_malloc64(size);
+    if (!vector->copy)
+        return error_no_memory(error, "a vector");
+    vector->values = memcpy(vector->copy, vector->values, size);
+    return SEMBED_OK;
 }
 
 void vector_free(struct vector *vector)

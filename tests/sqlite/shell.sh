@@ -91,7 +91,7 @@ SELECT * FROM embed_batch;
 SELECT 'still here';
 --
 Error: cos_sim: vectors of different sizes: 3 and 4 dimensions
-Error: embed_batch: expected an argument, a JSON array of texts: embed_batch(json_array) or embed_batch(model, json_array)
+Error: embed_batch: an argument is missing: embed_batch(json_array) or embed_batch(model, json_array [, options])
 still here
 SQL
 

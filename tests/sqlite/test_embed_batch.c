@@ -148,12 +148,12 @@ static void test_missing_argument(void **state)
 {
     (void)state;
     sqlite3 *database = open_database();
-    const char *expected = "expected an argument, a JSON array of texts";
+    const char *expected = "embed_batch: an argument is missing: embed_batch(json_array)";
     assert_fails(database, SQLITE_ERROR, expected, "SELECT * FROM embed_batch");
     assert_fails(database, SQLITE_ERROR, expected, "SELECT * FROM embed_batch()");
     assert_fails(database, SQLITE_ERROR, expected, "SELECT * FROM embed_batch WHERE id = 1");
     assert_fails(database, SQLITE_ERROR, "too many arguments",
-                 "SELECT * FROM embed_batch('a', 'b', 'c')");
+                 "SELECT * FROM embed_batch('a', 'b', 'c', 'd')");
     close_database(database);
 }
 

@@ -1,0 +1,135 @@
+#include "sqlite/extension.h"
+
+#include "core/base/json.h"
+
+#include <string.h>
+
+static sembed_status key_fail(struct argument argument, const char *key, const char *expected,
+                              const char *found, sembed_error *error)
+{
+    return argument_fail(argument, error, "key '%s': expected %s, found %s", key, expected, found);
+}
+
+/* What an integer or another value is in a message. */
+static const char *found_word(const json_t *value, char buffer[32])
+{
+    if (!json_is_integer(value))
+        return json_type_word(value);
+    sqlite3_snprintf(32, buffer, "%lld", (long long)json_integer_value(value));
+    return buffer;
+}
+
+static sembed_status read_size(const json_t *value, struct argument argument, const char *key,
+                               size_t *size, sembed_error *error)
+{
+    char buffer[32];
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return key_fail(argument, key, "an integer of 0 or more", found_word(value, buffer), error);
+    *size = (size_t)json_integer_value(value);
+    return SEMBED_OK;
+}
+
+static sembed_status read_string(const json_t *value, struct argument argument, const char *key,
+                                 const char **string, sembed_error *error)
+{
+    if (!json_is_string(value))
+        return key_fail(argument, key, "a string", json_type_word(value), error);
+    if (strlen(json_string_value(value)) != json_string_length(value))
+        return key_fail(argument, key, "a string", "one with a zero byte in it", error);
+    *string = json_string_value(value);
+    return SEMBED_OK;
+}
+
+static sembed_status read_normalize(const json_t *value, struct argument argument,
+                                    sembed_normalize *normalize, sembed_error *error)
+{
+    static const struct {
+        const char *word;
+        sembed_normalize normalize;
+    } words[] = {{"model", SEMBED_NORMALIZE_AS_MODEL},
+                 {"always", SEMBED_NORMALIZE_ALWAYS},
+                 {"never", SEMBED_NORMALIZE_NEVER}};
+    const char *word = NULL;
+    sembed_status status = read_string(value, argument, "normalize", &word, error);
+    if (status)
+        return status;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(word, words[i].word) == 0) {
+            *normalize = words[i].normalize;
+            return SEMBED_OK;
+        }
+    return argument_fail(argument, error,
+                         "key 'normalize': expected 'model', 'always' or 'never', found '%s'",
+                         word);
+}
+
+static sembed_status read_key(const char *key, const json_t *value, struct argument argument,
+                              const char *role, sembed_options *options, sembed_error *error)
+{
+    if (json_is_null(value))
+        return SEMBED_OK; /* as if it were not there: json_object('dims', ?1) */
+    if (strcmp(key, "dims") == 0)
+        return read_size(value, argument, key, &options->dims, error);
+    if (strcmp(key, "layers") == 0)
+        return read_size(value, argument, key, &options->layers, error);
+    if (strcmp(key, "normalize") == 0)
+        return read_normalize(value, argument, &options->normalize, error);
+    if (!role && strcmp(key, "prompt") == 0)
+        return read_string(value, argument, key, &options->prompt, error);
+    if (!role && strcmp(key, "prompt_name") == 0)
+        return read_string(value, argument, key, &options->prompt_name, error);
+    return argument_fail(argument, error,
+                         "unknown key '%s': the keys are dims, layers, %snormalize", key,
+                         role ? "" : "prompt, prompt_name, ");
+}
+
+static sembed_status read_object(json_t *root, struct argument argument, const char *role,
+                                 sembed_options *options, sembed_error *error)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(root))
+        return argument_fail(argument, error, "expected a JSON object, found %s",
+                             json_type_word(root));
+    json_object_foreach(root, key, value)
+    {
+        sembed_status status = read_key(key, value, argument, role, options, error);
+        if (status)
+            return status;
+    }
+    if (options->prompt && options->prompt_name)
+        return argument_fail(argument, error, "prompt and prompt_name are given: expected one");
+    /* The default prompt can be had without its name, so no prompt at all needs one. */
+    if (options->prompt_name && strcmp(options->prompt_name, "none") == 0) {
+        options->prompt = "";
+        options->prompt_name = NULL;
+    }
+    return SEMBED_OK;
+}
+
+sembed_status options_read(struct connection *connection, sqlite3_value *value,
+                           struct argument argument, const char *role,
+                           struct embed_options *options, sembed_error *error)
+{
+    const char *on_truncate = connection_setting(connection, SETTING_ON_TRUNCATE);
+    options->values = (sembed_options){
+        .prompt_name = role,
+        .refuse_truncation = on_truncate && strcmp(on_truncate, "error") == 0,
+    };
+    if (!value)
+        return SEMBED_OK;
+    sembed_text json = {0};
+    sembed_poll poll = connection_poll(connection);
+    sembed_status status = value_text(value, argument, &json, error);
+    if (!status)
+        status = json_read(json, argument, &poll, &options->root, error);
+    if (!status)
+        status = read_object(options->root, argument, role, &options->values, error);
+    return status;
+}
+
+void options_free(struct embed_options *options)
+{
+    json_decref(options->root);
+    *options = (struct embed_options){0};
+}
