@@ -42,6 +42,9 @@
 #define MANY_REGISTERS 0
 #endif
 
+/* Scores are multiplied by log₂ e on the way, for eˣ is 2 to the power of x·log₂ e. */
+#define LOG2_E 1.44269504f
+
 #define KEYS_1    8
 #define KEYS_2    (MANY_REGISTERS ? 8 : 4)
 #define KEYS_3    (MANY_REGISTERS ? 8 : 4)
@@ -50,10 +53,12 @@
 
 /* One head, one block of queries. */
 struct block {
-    const float *query, *key, *value; /* of the head; query: of the block's first token */
-    const float *bias;                /* of the head, at the block's first token; NULL: none */
-    float *context;                   /* of the head, at the block's first token */
-    size_t stride, context_stride;
+    const float *query;       /* of the head and the block's first token */
+    const float *key, *value; /* of the head */
+    size_t stride, key_stride;
+    const float *bias; /* of the head, at the block's first token; NULL: none */
+    float *context;    /* of the head, at the block's first token */
+    size_t context_stride;
     size_t tokens, head_size;
     size_t count; /* queries in the block */
     float scale;
@@ -62,17 +67,32 @@ struct block {
     float *sums;    /* [vectors·LANES] */
 };
 
+/* Step 1 for the queries of one vector from `first` and components from `component`. Rows and
+ * columns that are not there become zeros. */
+INLINE void transpose_tile(const struct block *block, size_t width, size_t first, size_t component)
+{
+    size_t rows = block->count - first, columns = block->head_size - component;
+    const float *query = block->query + first * block->stride + component;
+    float *queries = block->queries + component * width + first;
+    vfloat tile[LANES];
+    for (size_t i = 0; i < LANES; i++) {
+        if (i >= rows)
+            tile[i] = (vfloat){0};
+        else if (columns >= LANES)
+            tile[i] = load(query + i * block->stride) * block->scale;
+        else
+            tile[i] = load_first(query + i * block->stride, columns) * block->scale;
+    }
+    transpose(tile);
+    for (size_t i = 0; i < LANES && i < columns; i++)
+        store(queries + i * width, tile[i]);
+}
+
 static void transpose_queries(const struct block *block, size_t vectors)
 {
-    size_t width = vectors * LANES;
-    for (size_t i = 0; i < block->count; i++) {
-        const float *query = block->query + i * block->stride;
-        for (size_t c = 0; c < block->head_size; c++)
-            block->queries[c * width + i] = query[c] * block->scale;
-    }
-    for (size_t i = block->count; i < width; i++) {
-        for (size_t c = 0; c < block->head_size; c++)
-            block->queries[c * width + i] = 0;
+    for (size_t v = 0; v < vectors; v++) {
+        for (size_t component = 0; component < block->head_size; component += LANES)
+            transpose_tile(block, vectors * LANES, v * LANES, component);
     }
 }
 
@@ -87,10 +107,10 @@ INLINE void score_keys(const struct block *block, const size_t keys, const size_
 #pragma GCC unroll 8
     for (size_t r = 0; r < keys; r++) {
         size_t key = first + r < block->tokens ? first + r : block->tokens - 1;
-        rows[r] = block->key + key * block->stride;
+        rows[r] = block->key + key * block->key_stride;
 #pragma GCC unroll 4
         for (size_t v = 0; v < vectors; v++)
-            sums[r][v] = block->bias ? load(block->bias + v * LANES - key) : (vfloat){0};
+            sums[r][v] = block->bias ? load(block->bias + v * LANES - key) * LOG2_E : (vfloat){0};
     }
     for (size_t c = 0; c < block->head_size; c++) {
         const float *queries = block->queries + c * width;
@@ -131,7 +151,8 @@ INLINE void score_and_softmax(const struct block *block, const size_t keys, cons
         float *scores = block->scores + j * width;
 #pragma GCC unroll 4
         for (size_t v = 0; v < vectors; v++) {
-            vfloat weight = exponential(load(scores + v * LANES) - largest[v]);
+            vfloat score = load(scores + v * LANES) - largest[v];
+            vfloat weight = power_of_two(larger(splat(-126), score));
             sums[v] += weight;
             store(scores + v * LANES, weight);
         }
@@ -155,7 +176,7 @@ INLINE void weigh_values(const struct block *block, size_t width, const size_t q
     }
     const float *value = block->value + component;
     const float *scores = block->scores + first;
-    for (size_t j = 0; j < block->tokens; j++, value += block->stride, scores += width) {
+    for (size_t j = 0; j < block->tokens; j++, value += block->key_stride, scores += width) {
         vfloat values[4];
 #pragma GCC unroll 4
         for (size_t v = 0; v < vectors; v++)
@@ -228,33 +249,64 @@ static void attend_block(const struct block *block)
 
 #define BLOCK (BLOCK_VECTORS * LANES)
 
+static size_t padded_head(size_t head_size)
+{
+    return (head_size + LANES - 1) / LANES * LANES;
+}
+
+/* A head's keys or values, `stride` apart, side by side, each filled up with what follows it. */
+static void gather(const float *from, size_t stride, size_t tokens, size_t width, float *to)
+{
+    for (size_t t = 0; t < tokens; t++, from += stride, to += width) {
+        for (size_t i = 0; i < width; i += LANES)
+            store(to + i, load(from + i));
+    }
+}
+
 size_t NAME(attention_scratch)(size_t tokens, size_t head_size)
 {
-    return (head_size + tokens + KEYS_MOST + 1) * BLOCK;
+    size_t gathered = tokens > BLOCK ? 2 * tokens * padded_head(head_size) : 0;
+    return (head_size + tokens + KEYS_MOST + 1) * BLOCK + gathered;
+}
+
+static void attend_head(const struct attention_input *input, size_t head, struct block *block,
+                        float *context, float *gathered)
+{
+    size_t offset = head * input->head_size;
+    block->key = input->key + offset;
+    block->value = input->value + offset;
+    block->key_stride = input->stride;
+    if (input->tokens > BLOCK) {
+        /* Every block reads all keys and values, which lie far apart: once more than worth it. */
+        size_t width = padded_head(input->head_size);
+        gather(block->key, input->stride, input->tokens, width, gathered);
+        gather(block->value, input->stride, input->tokens, width, gathered + input->tokens * width);
+        block->key = gathered;
+        block->value = gathered + input->tokens * width;
+        block->key_stride = width;
+    }
+    for (size_t first = 0; first < input->tokens; first += BLOCK) {
+        block->query = input->query + first * input->stride + offset;
+        block->context = context + first * block->context_stride + offset;
+        block->bias = input->bias ? input->bias + head * input->bias_stride + first : NULL;
+        block->count = input->tokens - first < BLOCK ? input->tokens - first : BLOCK;
+        attend_block(block);
+    }
 }
 
 void NAME(attention)(const struct attention_input *input, float *context, float *scratch)
 {
-    size_t head_size = input->head_size;
+    float *queries = scratch + BLOCK, *scores = queries + input->head_size * BLOCK;
     struct block block = {
         .stride = input->stride,
-        .context_stride = input->heads * head_size,
+        .context_stride = input->heads * input->head_size,
         .tokens = input->tokens,
-        .head_size = head_size,
-        .scale = input->scale,
+        .head_size = input->head_size,
+        .scale = input->scale * LOG2_E,
         .sums = scratch,
-        .queries = scratch + BLOCK,
-        .scores = scratch + BLOCK + head_size * BLOCK,
+        .queries = queries,
+        .scores = scores,
     };
-    for (size_t head = 0; head < input->heads; head++) {
-        block.key = input->key + head * head_size;
-        block.value = input->value + head * head_size;
-        for (size_t first = 0; first < input->tokens; first += BLOCK) {
-            block.query = input->query + first * input->stride + head * head_size;
-            block.context = context + first * block.context_stride + head * head_size;
-            block.bias = input->bias ? input->bias + head * input->bias_stride + first : NULL;
-            block.count = input->tokens - first < BLOCK ? input->tokens - first : BLOCK;
-            attend_block(&block);
-        }
-    }
+    for (size_t head = 0; head < input->heads; head++)
+        attend_head(input, head, &block, context, scores + (input->tokens + KEYS_MOST) * BLOCK);
 }

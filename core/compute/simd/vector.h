@@ -100,9 +100,21 @@ INLINE vfloat larger(vfloat a, vfloat b)
 #endif
 }
 
+/* The smaller one of each lane; b where one of them is not a number. */
 INLINE vfloat smaller(vfloat a, vfloat b)
 {
-    return -larger(-a, -b);
+#if defined(__AVX512F__)
+    return _mm512_min_ps(a, b);
+#elif defined(__AVX2__)
+    return _mm256_min_ps(a, b);
+#elif defined(__x86_64__)
+    return _mm_min_ps(a, b);
+#elif defined(__aarch64__)
+    return vminq_f32(a, b);
+#else
+    vint mask = a < b;
+    return (vfloat)(((vint)a & mask) | ((vint)b & ~mask));
+#endif
 }
 
 INLINE vfloat magnitude(vfloat a)
@@ -160,17 +172,68 @@ INLINE struct reduced_exp reduce_exp(vfloat x)
     return (struct reduced_exp){(vfloat)(exponent + 0x3f800000), p * r * r + r};
 }
 
-/* exp(x) for x from −87.3 to 88, within 1.5 units in the last place. */
-INLINE vfloat exponential_within(vfloat x)
+/* exp(x) for x up to 88, within 1.5 units in the last place; below −87.3 it stays at 1.2e-38. */
+INLINE vfloat exponential(vfloat x)
 {
-    struct reduced_exp e = reduce_exp(x);
+    struct reduced_exp e = reduce_exp(larger(splat(-87.3f), x));
     return e.power * e.remainder + e.power;
 }
 
-/* exp(x) for x up to 88; below −87.3 it stays at 1.2e-38. */
-INLINE vfloat exponential(vfloat x)
+/*
+ * 2ˣ for x from −126 to 126. The integer part needs no reduction here, and the polynomial for the
+ * rest, in [−0.5, 0.5], is right to 2e-9: the cheapest exponential where x comes as a logarithm to
+ * base 2.
+ */
+INLINE vfloat power_of_two(vfloat x)
 {
-    return exponential_within(larger(splat(-87.3f), x));
+    const float shift = 12582912.0f;
+    vfloat shifted = x + shift;
+    vfloat r = x - (shifted - shift);
+    vfloat p = r * 0.00015353342f + 0.0013398901f;
+    p = p * r + 0.009618438f;
+    p = p * r + 0.055503324f;
+    p = p * r + 0.24022648f;
+    p = p * r + 0.6931472f;
+    p = p * r + 1.0f;
+    return (vfloat)((vint)p + ((vint)shifted << 23));
+}
+
+/* The lower halves of a and b in turn, a₀ b₀ a₁ b₁ …, and the upper halves. */
+#if VECTOR_BYTES == 64
+#define INTERLEAVE_LOW  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define INTERLEAVE_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif VECTOR_BYTES == 32
+#define INTERLEAVE_LOW  0, 8, 1, 9, 2, 10, 3, 11
+#define INTERLEAVE_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define INTERLEAVE_LOW  0, 4, 1, 5
+#define INTERLEAVE_HIGH 2, 6, 3, 7
+#endif
+
+/*
+ * rows[LANES] becomes its transpose. Row i goes in turn with the row half the matrix further down;
+ * after log₂ LANES rounds of that, each row holds one column:
+ *
+ *     a₀ a₁ a₂ a₃      a₀ c₀ a₁ c₁      a₀ b₀ c₀ d₀
+ *     b₀ b₁ b₂ b₃      a₂ c₂ a₃ c₃      a₁ b₁ c₁ d₁
+ *     c₀ c₁ c₂ c₃  →   b₀ d₀ b₁ d₁  →   a₂ b₂ c₂ d₂
+ *     d₀ d₁ d₂ d₃      b₂ d₂ b₃ d₃      a₃ b₃ c₃ d₃
+ */
+INLINE void transpose(vfloat rows[LANES])
+{
+#pragma GCC unroll 4
+    for (size_t round = 1; round < LANES; round *= 2) {
+        vfloat mixed[LANES];
+#pragma GCC unroll 8
+        for (size_t i = 0; i < LANES / 2; i++) {
+            mixed[2 * i] = __builtin_shufflevector(rows[i], rows[i + LANES / 2], INTERLEAVE_LOW);
+            mixed[2 * i + 1] =
+                __builtin_shufflevector(rows[i], rows[i + LANES / 2], INTERLEAVE_HIGH);
+        }
+#pragma GCC unroll 16
+        for (size_t i = 0; i < LANES; i++)
+            rows[i] = mixed[i];
+    }
 }
 
 #endif
