@@ -99,7 +99,7 @@ class Report:
 
     def line(self, what, good, text):
         self.failed = self.failed or not good
-        print(f'  {"ok  " if good else "FAIL"} {what:34} {text}', flush=True)
+        print(f'  {"ok  " if good else "FAIL"} {what:44} {text}', flush=True)
 
     def ids(self, what, ours, theirs, shown):
         different = [i for i in range(len(theirs)) if ours[i] != theirs[i]]

@@ -187,26 +187,9 @@ static void check_folder(const char *name, const char *engine)
     json_decref(lines);
 }
 
-/* Folders whose tokenizer files the core does not read yet. */
-static bool is_pending(const char *name)
-{
-    static const char *const pending[] = {"camembert-model",  "distilbert",       "lowercase-first",
-                                          "roberta-prefix",   "tokenizer-config", "roberta-merges",
-                                          "xlm-roberta-model"};
-    for (size_t i = 0; i < sizeof pending / sizeof *pending; i++) {
-        if (strcmp(pending[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void test_folder(void **state)
 {
     size_t tried = 0;
-    if (is_pending(*state)) {
-        print_message("skipped: %s is not read yet\n", (const char *)*state);
-        skip();
-    }
     for (size_t i = 0; i < 2; i++) {
         if (golden_select_engine(golden_engines[i])) {
             check_folder(*state, golden_engines[i]);
