@@ -39,6 +39,9 @@ void texts_free(struct text_list *texts);
 
 double seconds_now(void); /* since some fixed moment */
 
+/* Processor time of this process: what a machine that does other work too leaves unchanged. */
+double processor_seconds(void);
+
 /* Sorts times[count] and returns the middle one; best is times[0] afterwards. */
 double sort_and_median(double *times, size_t count);
 
