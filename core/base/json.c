@@ -1,9 +1,10 @@
 #include "core/base/json.h"
 
 #include "core/base/file.h"
-#include "core/base/json_stream.h"
+#include "core/base/json_partly.h"
 #include "core/base/memory.h"
 
+#include <math.h>
 #include <string.h>
 
 static sembed_status parse(const char *name, const char *data, size_t size, json_t **root,
@@ -15,6 +16,9 @@ static sembed_status parse(const char *name, const char *data, size_t size, json
     }
     json_error_t problem;
     *root = json_loadb(data, size, JSON_ALLOW_NUL, &problem);
+    /* transformers writes "no limit" as 10^30, which is no integer of jansson's. */
+    if (!*root && json_error_code(&problem) == json_error_numeric_overflow)
+        *root = json_loadb(data, size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &problem);
     if (*root)
         return SEMBED_OK;
     if (json_error_code(&problem) == json_error_out_of_memory)
@@ -97,9 +101,11 @@ sembed_status json_get_size(const struct json_file *file, const json_t *object, 
                             size_t *value, sembed_error *error)
 {
     const json_t *found = look_up(object, key);
-    if (!json_is_integer(found))
+    double real = json_real_value(found); /* in a file with a number too large for an integer */
+    bool whole = json_is_real(found) && fabs(real) < 9007199254740992.0 && floor(real) == real;
+    if (!json_is_integer(found) && !whole)
         return json_expected(file, key, "a whole number", found, error);
-    json_int_t number = json_integer_value(found);
+    json_int_t number = whole ? (json_int_t)real : json_integer_value(found);
     if (number < 0)
         return error_set(error, SEMBED_MALFORMED,
                          "%s: key '%s': expected no less than 0, found %lld", file->path, key,

@@ -16,7 +16,7 @@
 struct json_file {
     char *path; /* for messages */
     json_t *root;
-    struct json_left_out *left_out; /* what is not in the tree, see json_stream.h; mostly NULL */
+    struct json_left_out *left_out; /* what is not in the tree, see json_partly.h; mostly NULL */
 };
 
 /* Reads a whole file whose root is an object or an array. A byte order mark is skipped. */

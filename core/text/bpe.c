@@ -1,6 +1,7 @@
 #include "core/text/bpe_internal.h"
 
 #include "core/base/file.h"
+#include "core/base/json_reader.h"
 #include "core/base/memory.h"
 #include "core/text/byte_alphabet.h"
 #include "core/text/unicode.h"

@@ -3,7 +3,7 @@
  * not used: who embeds sets his own. Where the tokenizer's class is known, only the vocabulary is
  * taken from it, see tokenizer_settings.h.
  */
-#include "core/base/json_stream.h"
+#include "core/base/json_partly.h"
 #include "core/text/tokenizer_build.h"
 
 static sembed_status read_bpe(struct tokenizer *tokenizer, const struct json_file *file,
@@ -165,12 +165,13 @@ static sembed_status class_model(const struct tokenizer_settings *settings, json
                             0, "byte_fallback", 0, "ignore_merges", 0, "dropout");
         break;
     case CLASS_XLM_ROBERTA:
-        options = json_pack("{s:i, s:b}", "unk_id", 3, "byte_fallback", 0);
+        options =
+            json_pack("{s:i, s:b, s:b}", "unk_id", 3, "byte_fallback", 0, "nearest_scores", 1);
         break;
     case CLASS_CAMEMBERT:
-        options = json_pack("{s:I, s:b}", "unk_id",
+        options = json_pack("{s:I, s:b, s:b}", "unk_id",
                             (json_int_t)find_unknown(json_object_get(model, "vocab"), unknown),
-                            "byte_fallback", 0);
+                            "byte_fallback", 0, "nearest_scores", 1);
         break;
     case CLASS_ANY:
         options = json_object();

@@ -1,6 +1,7 @@
 #include "core/text/unigram.h"
 
-#include "core/base/json_stream.h"
+#include "core/base/json_partly.h"
+#include "core/base/json_reader.h"
 #include "core/base/memory.h"
 #include "core/text/trie.h"
 #include "core/text/unicode.h"
@@ -80,6 +81,7 @@ struct builder {
     struct vocabulary *vocabulary;
     size_t capacity; /* of model->scores */
     double lowest;
+    bool nearest_scores;
 };
 
 static sembed_status begin_model(struct builder *builder, const char *name,
@@ -181,6 +183,12 @@ sembed_status unigram_create_from_pieces(const char *name, const struct unigram_
     return status;
 }
 
+static bool read_score(struct json_reader *reader, const struct builder *builder, double *score)
+{
+    return builder->nearest_scores ? json_reader_number(reader, score)
+                                   : json_reader_number_as_serde(reader, score);
+}
+
 /* [piece, score] */
 static sembed_status read_piece(struct json_reader *reader, const struct json_file *file,
                                 struct json_string *piece, struct builder *builder,
@@ -188,7 +196,7 @@ static sembed_status read_piece(struct json_reader *reader, const struct json_fi
 {
     double score;
     if (!json_reader_take(reader, '[') || !json_reader_string(reader, piece) ||
-        !json_reader_take(reader, ',') || !json_reader_number(reader, &score) ||
+        !json_reader_take(reader, ',') || !read_score(reader, builder, &score) ||
         !json_reader_take(reader, ']')) {
         char expected[64];
         snprintf(expected, sizeof expected, "[piece, score] at place %zu", builder->model->count);
@@ -229,15 +237,18 @@ sembed_status unigram_create(const struct json_file *file, const json_t *object,
     struct builder builder = {0};
     struct json_text text = {0};
     size_t unknown_id;
-    bool byte_fallback;
+    bool byte_fallback, nearest_scores;
     sembed_status status =
         json_get_size_or(file, object, "unk_id", UNIGRAM_NO_UNKNOWN, &unknown_id, error);
     if (status == SEMBED_OK)
         status = json_get_bool_or(file, object, "byte_fallback", false, &byte_fallback, error);
     if (status == SEMBED_OK)
+        status = json_get_bool_or(file, object, "nearest_scores", false, &nearest_scores, error);
+    if (status == SEMBED_OK)
         status = json_text_of(file, object, "vocab", &text, error);
     if (status == SEMBED_OK)
         status = begin_model(&builder, file->path, vocabulary, error);
+    builder.nearest_scores = status == SEMBED_OK && nearest_scores;
     if (status == SEMBED_OK)
         status = read_pieces(file, &text, &builder, poll, error);
     if (status == SEMBED_OK)

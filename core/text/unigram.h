@@ -41,6 +41,12 @@ struct unigram_piece {
  * object: tokenizer.json's "model": vocab ([[piece, score], …]), unk_id (may be null),
  * byte_fallback. Fills vocabulary (empty before) with the pieces. SEMBED_MALFORMED where unk_id is
  * not in the vocabulary. Free with unigram_destroy.
+ *
+ * A key of our own, nearest_scores, says how scores are rounded: false (or missing) as the library
+ * does when it reads the file, one unit in the last place off now and then
+ * (json_reader_number_as_serde); true to the nearest double, as where transformers reads the file
+ * and hands the list on (XLMRobertaTokenizer). It decides between cuts whose sums are equal but for
+ * rounding, as those of a long run of one letter are.
  */
 SEMBED_MUST_CHECK sembed_status unigram_create(const struct json_file *file, const json_t *object,
                                                struct vocabulary *vocabulary,

@@ -1,5 +1,6 @@
 #include "core/text/vocabulary_json.h"
 
+#include "core/base/json_reader.h"
 #include "core/base/memory.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef SEMBED_TEXT_VOCABULARY_JSON_H
 #define SEMBED_TEXT_VOCABULARY_JSON_H
 
-#include "core/base/json_stream.h"
+#include "core/base/json_partly.h"
 #include "core/text/vocabulary.h"
 
 /* Adds all of an object {"token": id, …}, whose text is given; key names it in messages. */
