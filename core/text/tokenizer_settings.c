@@ -122,10 +122,9 @@ void tokenizer_settings_free(struct tokenizer_settings *settings)
 
 size_t tokenizer_settings_max_length(const struct tokenizer_settings *settings)
 {
-    /* "No limit" is written as a number too large for an integer. */
-    const json_t *length = json_object_get(settings->config.root, "model_max_length");
-    json_int_t value = json_is_integer(length) ? json_integer_value(length) : 0;
-    return value > 0 ? (size_t)value : SIZE_MAX;
+    /* "No limit" is written as 10^30. */
+    double length = json_number_value(json_object_get(settings->config.root, "model_max_length"));
+    return length >= 1 && length < (double)UINT32_MAX ? (size_t)length : SIZE_MAX;
 }
 
 /* ------------------------------------------------------------------------------- tokens */
