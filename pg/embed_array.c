@@ -1,5 +1,5 @@
 /*
- * embed(text[]), embed(model, text[]): a row for each element, in order.
+ * embed([model,] text[], …): a row for each element, in order.
  *
  * The texts are embedded a slice at a time, when the first row of a slice is asked for. So memory is
  * bounded by the slice whatever the array's length, the statement can be canceled between slices
@@ -21,6 +21,7 @@
 
 struct embed_array {
     const sembed_model *model;
+    sembed_options options;
     size_t dimensions;
 
     Datum *elements; /* of all dimensions, in storage order */
@@ -36,12 +37,14 @@ struct embed_array {
 };
 
 /* Run in the call's lasting memory context. */
-static struct embed_array *begin(const sembed_model *model, ArrayType *array)
+static struct embed_array *begin(const sembed_model *model, const struct embed_arguments *arguments,
+                                 ArrayType *array)
 {
     struct embed_array *state = palloc0(sizeof(*state));
 
     state->model = model;
-    state->dimensions = models_dimensions(model);
+    state->options = arguments_options(arguments);
+    state->dimensions = models_dimensions(model, &state->options);
     deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &state->elements, &state->nulls,
                       &state->count);
     state->vectors = palloc(
@@ -65,7 +68,7 @@ static void compute_slice(struct embed_array *state)
         bytes += texts[count].length;
         count++;
     }
-    models_embed(state->model, texts, count, state->vectors);
+    models_embed(state->model, &state->options, texts, count, state->vectors);
     state->slice_stop = at;
     state->next_vector = 0;
 
@@ -83,8 +86,10 @@ static ArrayType *next_vector(struct embed_array *state)
     return vector;
 }
 
-/* The next row. name: of the model; NULL: the session's default. texts: the array's argument. */
-static Datum next_row(FunctionCallInfo fcinfo, const text *name, int texts)
+PG_FUNCTION_INFO_V1(sembed_sql_embed_array);
+
+/* embed([model,] texts, dims, layers, prompt, prompt_name, normalize_embeddings) → SETOF real[] */
+Datum sembed_sql_embed_array(PG_FUNCTION_ARGS)
 {
     FuncCallContext *call;
     struct embed_array *state;
@@ -92,10 +97,15 @@ static Datum next_row(FunctionCallInfo fcinfo, const text *name, int texts)
 
     if (SRF_IS_FIRSTCALL()) {
         MemoryContext caller;
+        int first = FIRST_ARGUMENT(1 + EMBED_OPTIONS);
+        struct embed_arguments arguments;
 
         call = SRF_FIRSTCALL_INIT();
         caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
-        call->user_fctx = begin(models_acquire(name), PG_GETARG_ARRAYTYPE_P(texts));
+        arguments = arguments_embed(fcinfo, first + 1, NULL);
+        call->user_fctx =
+            begin(models_acquire(arguments_model(fcinfo, 1 + EMBED_OPTIONS), TO_EMBED), &arguments,
+                  PG_GETARG_ARRAYTYPE_P(first));
         MemoryContextSwitchTo(caller);
     }
     call = SRF_PERCALL_SETUP();
@@ -114,19 +124,4 @@ static Datum next_row(FunctionCallInfo fcinfo, const text *name, int texts)
     state->next++;
     vector = next_vector(state);
     SRF_RETURN_NEXT(call, PointerGetDatum(vector));
-}
-
-PG_FUNCTION_INFO_V1(sembed_sql_embed_array_default);
-PG_FUNCTION_INFO_V1(sembed_sql_embed_array);
-
-/* embed(text[]) → SETOF real[] */
-Datum sembed_sql_embed_array_default(PG_FUNCTION_ARGS)
-{
-    return next_row(fcinfo, NULL, 0);
-}
-
-/* embed(model, text[]) → SETOF real[] */
-Datum sembed_sql_embed_array(PG_FUNCTION_ARGS)
-{
-    return next_row(fcinfo, PG_GETARG_TEXT_PP(0), 1);
 }

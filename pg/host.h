@@ -1,13 +1,18 @@
 /*
  * What the parts of the PostgreSQL host share.
  *
- *     settings.c     sembed.model, sembed.model_path
+ *     settings.c     sembed.model, sembed.reranker, sembed.model_path, sembed.on_truncate
  *     call.c         how the core is called: cancel, errors
  *     models.c       the backend's registry of models and its scratch memory
  *     convert.c      text and real[] in, real[] out
+ *     arguments.c    an optional model before the other arguments; the options of embed
  *     call_site.c    what a place in a query remembers from row to row
- *     embed.c        embed(text)            embed_array.c  embed(text[])
- *     similarity.c   cos_sim                listing.c      sembed_models, sembed_version
+ *     embed.c        embed(text), embed_query, embed_document
+ *     embed_array.c  embed(text[])
+ *     similarity.c   cos_sim and its kin    vectors.c      truncate_dim … quantize_binary
+ *     rerank.c       rerank, rerank_score   tokens.c       token_count, tokenize
+ *     chunk.c        chunk                  evaluation.c   spearman, the means
+ *     listing.c      sembed_models, sembed_version
  *
  * The core allocates with malloc and must not be left by a longjmp, and nearly everything of
  * PostgreSQL may do one. So a function here first detoasts, converts and pallocs all that is
@@ -32,8 +37,14 @@
 /* Defines the settings; called once, when the library is loaded. */
 extern void settings_define(void);
 
-/* The session's default model; NULL where none is named. */
-extern const char *settings_model(void);
+/* What a model is asked for. */
+enum purpose { TO_EMBED, TO_RANK };
+
+/* The session's default model for that; NULL where none is named. */
+extern const char *settings_model(enum purpose purpose);
+
+/* Whether a text longer than a model reads is an error (sembed.on_truncate). */
+extern bool settings_refuse_truncation(void);
 
 extern const char *settings_model_path(void);
 
@@ -74,14 +85,20 @@ extern sembed_registry *models_registry(void);
 
 /* The model of that name, loaded when first asked for; name NULL: the session's default, else the
  * only one there is. Stays valid until the backend ends. Raises an error where there is none. */
-extern const sembed_model *models_acquire(const text *name);
+extern const sembed_model *models_acquire(const text *name, enum purpose purpose);
 
-/* texts[count] → vectors[count, dimensions] with the backend's scratch memory; raises errors. */
-extern void models_embed(const sembed_model *model, const sembed_text *texts, size_t count,
-                         float *vectors);
+/* What it is called. */
+extern const char *models_name(const sembed_model *model);
 
-/* Of an embedding; raises an error for a model that gives none. */
-extern size_t models_dimensions(const sembed_model *model);
+/* The backend's scratch memory, for the calls of the core. */
+extern sembed_context *models_context(void);
+
+/* texts[count] → vectors[count, dimensions]; raises errors. */
+extern void models_embed(const sembed_model *model, const sembed_options *options,
+                         const sembed_text *texts, size_t count, float *vectors);
+
+/* Of an embedding; raises an error where the model cannot cut so, or gives none. */
+extern size_t models_dimensions(const sembed_model *model, const sembed_options *options);
 
 /* ----------------------------------------------------------------------------- convert.c */
 
@@ -92,9 +109,22 @@ extern sembed_text convert_text(const text *value);
 /* The same for C strings. */
 extern const char *convert_string(const char *string);
 
-/* A message of the core (UTF-8, perhaps with bytes of a file's name that are not) in the
- * database's encoding, palloc'd. */
+/* UTF-8 that the core says (a message, perhaps with bytes of a file's name that are none; a token) in
+ * the database's encoding, palloc'd: where that is not UTF-8, '?' for what is not ASCII. */
 extern char *convert_message(const char *message);
+extern text *convert_token(const char *token, size_t length);
+
+/* Part of what convert_text gave, in the database's encoding again. */
+extern text *convert_part(sembed_text converted, size_t start, size_t stop);
+
+/* Counts the characters of a converted text; a caller asks for places that lie near one another. */
+struct character_count {
+    sembed_text text;
+    size_t byte, characters; /* so many begin before that byte */
+};
+
+/* How many characters begin before the byte: where a character begins there, its number from 0. */
+extern int characters_before(struct character_count *count, size_t byte);
 
 /* A one-dimensional real[] of that length, its elements not yet set, and its elements. */
 extern ArrayType *vector_create(size_t dimensions);
@@ -103,10 +133,42 @@ extern float *vector_elements(ArrayType *vector);
 /* Raises an error unless the array is a vector: one dimension, no NULLs. Returns its length. */
 extern int vector_check(ArrayType *vector);
 
+/* The length of two vectors that are to be compared; raises an error where theirs differ. */
+extern int vector_check_pair(ArrayType *a, ArrayType *b);
+
+/* --------------------------------------------------------------------------- arguments.c */
+
+/*
+ * Most functions come in two forms, without and with a model before their other arguments, which
+ * are so many in both. Where those begin:
+ */
+#define FIRST_ARGUMENT(others) (PG_NARGS() - (others))
+
+/* The model's name; NULL in the form without. */
+extern const text *arguments_model(FunctionCallInfo fcinfo, int others);
+
+/* The options of embed, as they are given. The texts belong to the caller's arguments. */
+struct embed_arguments {
+    int32 dims, layers;
+    const text *prompt, *prompt_name; /* NULL: the function has no such argument */
+    const text *normalize;
+    const char *role; /* "query" or "document", the prompt of that name; else NULL */
+};
+
+/* What stands behind the texts. */
+#define EMBED_OPTIONS      5 /* dims, layers, prompt, prompt_name, normalize_embeddings */
+#define EMBED_ROLE_OPTIONS 3 /* dims, layers, normalize_embeddings */
+
+/* Reads the options from argument `first` on; role NULL: there are five of them, else three. */
+extern struct embed_arguments arguments_embed(FunctionCallInfo fcinfo, int first, const char *role);
+
+/* As the core wants them, strings palloc'd; raises an error for what no model can do. */
+extern sembed_options arguments_options(const struct embed_arguments *arguments);
+
 /* --------------------------------------------------------------------------- call_site.c */
 
-/* What one place in a query remembers between its calls: the model it names, and the last texts
- * with their vectors. */
+/* What one place in a query remembers between its calls: the model it names, the options, and the
+ * last texts with their vectors. */
 struct call_site;
 
 /* The call site behind fcinfo, made at the first call. */
@@ -114,10 +176,12 @@ extern struct call_site *call_site_of(FunctionCallInfo fcinfo);
 
 /* The model of that name, NULL for the session's default. Looked up when the name or a setting has
  * changed since the last call. */
-extern const sembed_model *call_site_model(struct call_site *site, const text *name);
+extern const sembed_model *call_site_model(struct call_site *site, const text *name,
+                                           enum purpose purpose);
 
-/* The embedding of a text, palloc'd: computed, or a copy of what is remembered. */
-extern ArrayType *call_site_embed(struct call_site *site, const sembed_model *model,
+/* The embedding of a text by the call site's model, palloc'd: computed, or a copy of what is
+ * remembered. */
+extern ArrayType *call_site_embed(struct call_site *site, const struct embed_arguments *arguments,
                                   const text *content);
 
 #pragma GCC visibility pop

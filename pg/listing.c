@@ -5,7 +5,7 @@
 #include "storage/shmem.h"
 #include "utils/builtins.h"
 
-#define LISTING_COLUMNS 9
+#define LISTING_COLUMNS 10
 
 struct listed_model {
     char *name, *folder;
@@ -65,6 +65,7 @@ static HeapTuple listing_row(TupleDesc columns, const struct listed_model *liste
         values[6] = Int64GetDatum((int64)info.layers);
         values[7] = Int64GetDatum((int64)info.parameters);
         values[8] = CStringGetTextDatum(info.similarity);
+        values[9] = Int64GetDatum((int64)info.labels);
     } else {
         memset(nulls + 3, true, LISTING_COLUMNS - 3);
     }

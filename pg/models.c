@@ -28,18 +28,21 @@ sembed_registry *models_registry(void)
     return registry;
 }
 
-static const char *hint_not_found(const char *name)
+static const char *hint_not_found(const char *name, enum purpose purpose)
 {
     return psprintf("%s a folder that the server can read, inside a folder of "
                     "\"sembed.model_path\", now \"%s\".",
-                    name ? "A model is" : "Name a model, or set \"sembed.model\"; each is",
+                    name ? "A model is"
+                    : purpose == TO_RANK
+                        ? "Name a cross-encoder, or set \"sembed.reranker\"; each is"
+                        : "Name a model, or set \"sembed.model\"; each is",
                     settings_model_path());
 }
 
-const sembed_model *models_acquire(const text *name)
+const sembed_model *models_acquire(const text *name, enum purpose purpose)
 {
     sembed_registry *models = models_registry();
-    const char *wanted = name ? text_to_cstring(name) : settings_model();
+    const char *wanted = name ? text_to_cstring(name) : settings_model(purpose);
     const char *converted = wanted ? convert_string(wanted) : NULL;
     const sembed_model *model = NULL;
     struct call call;
@@ -49,17 +52,25 @@ const sembed_model *models_acquire(const text *name)
     do
         status = sembed_registry_acquire(models, converted, &call.poll, &model, &call.error);
     while (call_again(&call, status));
-    call_check(&call, status, status == SEMBED_NOT_FOUND ? hint_not_found(wanted) : NULL);
+    call_check(&call, status, status == SEMBED_NOT_FOUND ? hint_not_found(wanted, purpose) : NULL);
     return model;
 }
 
-size_t models_dimensions(const sembed_model *model)
+const char *models_name(const sembed_model *model)
+{
+    sembed_model_info info;
+
+    sembed_model_describe(model, &info);
+    return info.name;
+}
+
+size_t models_dimensions(const sembed_model *model, const sembed_options *options)
 {
     size_t dimensions = 0;
     struct call call;
 
     call_begin(&call);
-    call_check(&call, sembed_dimensions(model, NULL, &dimensions, &call.error), NULL);
+    call_check(&call, sembed_dimensions(model, options, &dimensions, &call.error), NULL);
     return dimensions;
 }
 
@@ -81,7 +92,7 @@ static void trim_at_end_of_transaction(XactEvent event, void *argument)
     }
 }
 
-static sembed_context *scratch(void)
+sembed_context *models_context(void)
 {
     if (!context) {
         struct call call;
@@ -94,26 +105,23 @@ static sembed_context *scratch(void)
     return context;
 }
 
-static const char *name_of(const sembed_model *model)
+void models_embed(const sembed_model *model, const sembed_options *options,
+                  const sembed_text *texts, size_t count, float *vectors)
 {
-    sembed_model_info info;
-
-    sembed_model_describe(model, &info);
-    return info.name;
-}
-
-void models_embed(const sembed_model *model, const sembed_text *texts, size_t count, float *vectors)
-{
-    sembed_context *memory = scratch();
+    sembed_context *memory = models_context();
     struct call call;
     sembed_status status;
 
     call_begin(&call);
     do
-        status = sembed_embed(model, memory, texts, count, NULL, &call.poll, vectors, &call.error);
+        status =
+            sembed_embed(model, memory, texts, count, options, &call.poll, vectors, &call.error);
     while (call_again(&call, status));
-    call_check(&call, status, NULL);
+    call_check(&call, status,
+               status == SEMBED_TRUNCATED ? "Cut it with chunk(), or set \"sembed.on_truncate\" to "
+                                            "\"truncate\" to have its beginning read."
+                                          : NULL);
 
     ereport(DEBUG1,
-            (errmsg_internal("texts embedded by model \"%s\": %zu", name_of(model), count)));
+            (errmsg_internal("texts embedded by model \"%s\": %zu", models_name(model), count)));
 }

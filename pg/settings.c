@@ -12,12 +12,26 @@
 #include "utils/guc.h"
 
 static char *model;
+static char *reranker;
 static char *model_path;
+static int on_truncate;
 static uint64 generation;
 
-const char *settings_model(void)
+enum { TRUNCATE, REFUSE };
+
+static const struct config_enum_entry on_truncate_values[] = {
+    {"truncate", TRUNCATE, false}, {"error", REFUSE, false}, {NULL, 0, false}};
+
+const char *settings_model(enum purpose purpose)
 {
-    return model && *model ? model : NULL;
+    const char *name = purpose == TO_RANK ? reranker : model;
+
+    return name && *name ? name : NULL;
+}
+
+bool settings_refuse_truncation(void)
+{
+    return on_truncate == REFUSE;
 }
 
 const char *settings_model_path(void)
@@ -31,6 +45,11 @@ uint64 settings_generation(void)
 }
 
 static void note_change(const char *value, void *extra)
+{
+    generation++;
+}
+
+static void note_enum_change(int value, void *extra)
 {
     generation++;
 }
@@ -77,6 +96,16 @@ void settings_define(void)
         "sembed.model", "The model that embed uses where the call names none.",
         "The name of a folder on sembed.model_path. Empty: the only model there is.", &model, "",
         PGC_USERSET, 0, check_model, note_change, NULL);
+
+    DefineCustomStringVariable(
+        "sembed.reranker", "The cross-encoder that rerank uses where the call names none.",
+        "The name of a folder on sembed.model_path. Empty: the only model there is.", &reranker, "",
+        PGC_USERSET, 0, check_model, note_change, NULL);
+
+    DefineCustomEnumVariable(
+        "sembed.on_truncate", "What becomes of a text that is longer than the model reads.",
+        "truncate: embed reads its beginning. error: embed refuses it.", &on_truncate, TRUNCATE,
+        on_truncate_values, PGC_USERSET, 0, NULL, note_enum_change, NULL);
 
     /* Which folders the server may read is the administrator's to say. */
     DefineCustomStringVariable("sembed.model_path", "The folders in which models are looked for.",

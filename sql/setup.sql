@@ -12,7 +12,8 @@ SELECT sembed_version() ~* :'engine' AS engine;
 
 -- What is declared: a wrong volatility or cost is a wrong plan somewhere.
 SELECT p.oid::regprocedure AS function, prorettype::regtype AS result, proretset AS set,
-       provolatile AS volatile, proisstrict AS strict, proparallel AS parallel, procost AS cost
+       provolatile AS volatile, proisstrict AS strict, proparallel AS parallel, procost AS cost,
+       prorows AS rows
 FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass
 JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
 WHERE e.extname = 'sembed' ORDER BY p.oid::regprocedure::text COLLATE "C";
@@ -48,17 +49,30 @@ EXCEPTION WHEN OTHERS THEN
                    current_setting('sembed.model_path'), '<models>');
 END $$;
 
--- What sentence-transformers computes. PostgreSQL's text cannot hold U+0000: content is then NULL.
+-- What sentence-transformers computes, line by line. PostgreSQL's text cannot hold U+0000: those
+-- lines are left out of the one, and their content is NULL in the other.
+CREATE FUNCTION json_lines(file text) RETURNS TABLE (line bigint, is_text boolean, object json) LANGUAGE sql AS $$
+    SELECT line, is_text, CASE WHEN is_text THEN row ELSE replace(row, '\u0000', '') END::json
+    FROM (SELECT line, row, row !~ '(^|[^\\])(\\\\)*\\u0000' AS is_text
+          FROM regexp_split_to_table(pg_read_file(file), E'\n') WITH ORDINALITY AS rows(row, line)
+          WHERE row <> '') AS rows
+$$;
+CREATE FUNCTION reals(numbers json) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_agg(value::real ORDER BY at) FROM json_array_elements_text(numbers) WITH ORDINALITY AS n(value, at)
+$$;
 CREATE FUNCTION golden_file(file text)
 RETURNS TABLE (line bigint, content text, embedding real[]) LANGUAGE sql AS $$
-    SELECT line, CASE WHEN is_text THEN object ->> 'text' END,
-           ARRAY(SELECT value::real FROM json_array_elements_text(object -> 'embedding') AS value)
-    FROM (SELECT line, is_text, CASE WHEN is_text THEN row ELSE replace(row, '\u0000', '') END::json AS object
-          FROM (SELECT line, row, row !~ '(^|[^\\])(\\\\)*\\u0000' AS is_text
-                FROM regexp_split_to_table(pg_read_file(file), E'\n') WITH ORDINALITY AS rows(row, line)
-                WHERE row <> '') AS rows) AS objects
+    SELECT line, CASE WHEN is_text THEN object ->> 'text' END, reals(object -> 'embedding')
+    FROM json_lines(file)
 $$;
 CREATE TABLE golden AS SELECT * FROM golden_file(:'golden');
+
+-- Every fixture of tests/fixtures: a database setting for the files that use them, and their goldens.
+SELECT :'models' || '/all' AS all_models \gset
+CREATE TABLE goldens AS
+    SELECT model, line, object
+    FROM pg_ls_dir(:'all_models') AS model, json_lines(:'all_models' || '/' || model || '/golden.jsonl')
+    WHERE is_text;
 
 -- The largest difference in any component.
 CREATE FUNCTION distance(a real[], b real[]) RETURNS double precision LANGUAGE sql IMMUTABLE AS $$
