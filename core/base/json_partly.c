@@ -125,8 +125,8 @@ static bool find_inner(struct json_reader *reader, struct json_left_out *left_ou
  * should be. */
 static bool find_values(struct json_left_out *left_out)
 {
-    struct json_reader reader = {(const char *)left_out->map.data,
-                                 (const char *)left_out->map.data + left_out->map.size};
+    struct json_reader reader = {.at = (const char *)left_out->map.data,
+                                 .end = (const char *)left_out->map.data + left_out->map.size};
     if (!json_reader_take(&reader, '{'))
         return false;
     bool found = false;

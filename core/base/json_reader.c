@@ -156,8 +156,10 @@ bool json_reader_string(struct json_reader *reader, struct json_string *string)
     string->length = (size_t)(quote - at);
     if (escaped) {
         /* No escape is shorter than what it stands for. */
-        if (!memory_grow((void **)&string->buffer, &string->capacity, string->length, 1))
+        if (!memory_grow((void **)&string->buffer, &string->capacity, string->length, 1)) {
+            reader->no_memory = true;
             return false;
+        }
         size_t length = 0, size;
         while (at < quote) {
             if (*at != '\\') {
@@ -380,6 +382,8 @@ bool json_reader_number_as_serde(struct json_reader *reader, double *number)
 sembed_status json_reader_expected(const struct json_reader *reader, const struct json_file *file,
                                    const char *key, const char *expected, sembed_error *error)
 {
+    if (reader->no_memory)
+        return error_no_memory(error, file->path);
     size_t shown = (size_t)(reader->end - reader->at);
     if (shown > MOST_SHOWN) {
         shown = MOST_SHOWN;

@@ -13,6 +13,7 @@
  */
 struct json_reader {
     const char *at, *end;
+    bool no_memory; /* why a string was not read */
 };
 
 struct json_string {
@@ -34,7 +35,8 @@ bool json_reader_sees(struct json_reader *reader, char character);
 /* Whether nothing but white space is left. */
 bool json_reader_at_end(struct json_reader *reader);
 
-/* False also where there is no memory for a string with escapes. */
+/* False also where there is no memory for a string with escapes; json_reader_expected then says so.
+ */
 bool json_reader_string(struct json_reader *reader, struct json_string *string);
 
 /* A number rounded to the nearest double. */
@@ -50,7 +52,8 @@ bool json_reader_number_as_serde(struct json_reader *reader, double *number);
 /* A number without fraction or exponent, no less than 0 and no more than UINT32_MAX. */
 bool json_reader_u32(struct json_reader *reader, uint32_t *number);
 
-/* "<file>: key '<key>': expected <expected>, found '<the text there>'" */
+/* "<file>: key '<key>': expected <expected>, found '<the text there>'"; SEMBED_NO_MEMORY where
+ * that is why. */
 sembed_status json_reader_expected(const struct json_reader *reader, const struct json_file *file,
                                    const char *key, const char *expected, sembed_error *error);
 

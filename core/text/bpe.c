@@ -294,7 +294,7 @@ static sembed_status read_merge_list(struct merge_reader *reader, const struct j
                                      const struct json_text *text, const sembed_poll *poll,
                                      sembed_error *error)
 {
-    struct json_reader json = {text->data, text->data + text->size};
+    struct json_reader json = {.at = text->data, .end = text->data + text->size};
     struct json_string strings[2] = {{0}, {0}};
     sembed_status status = SEMBED_OK;
     if (!json_reader_take(&json, '['))

@@ -210,7 +210,7 @@ static sembed_status read_pieces(const struct json_file *file, const struct json
                                  struct builder *builder, const sembed_poll *poll,
                                  sembed_error *error)
 {
-    struct json_reader reader = {text->data, text->data + text->size};
+    struct json_reader reader = {.at = text->data, .end = text->data + text->size};
     struct json_string piece = {0};
     sembed_status status = SEMBED_OK;
     if (!json_reader_take(&reader, '['))

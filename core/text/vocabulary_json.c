@@ -28,7 +28,7 @@ sembed_status vocabulary_read_ids(const struct json_file *file, const char *key,
                                   const struct json_text *text, struct vocabulary *vocabulary,
                                   const sembed_poll *poll, sembed_error *error)
 {
-    struct json_reader reader = {text->data, text->data + text->size};
+    struct json_reader reader = {.at = text->data, .end = text->data + text->size};
     struct json_string token = {0};
     sembed_status status = SEMBED_OK;
     if (!json_reader_take(&reader, '{'))

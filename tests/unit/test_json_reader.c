@@ -10,7 +10,7 @@
 
 static struct json_reader reader_of(const char *text)
 {
-    return (struct json_reader){text, text + strlen(text)};
+    return (struct json_reader){.at = text, .end = text + strlen(text)};
 }
 
 /* --- strings ------------------------------------------------------------------------------------ */
