@@ -44,20 +44,20 @@ logged() {
     return $code
 }
 
+# may_be_root: whether as_root will work, as far as one can know without asking for a password.
 # as_root COMMAND...: through sudo where needed.
+may_be_root() {
+    [ "$(id -u)" -eq 0 ] || {
+        command -v sudo >/dev/null && { sudo -n true || : </dev/tty; } 2>/dev/null
+    }
+}
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
-    elif ! command -v sudo >/dev/null; then
-        say "neither root nor sudo" >&2
-        return 1
     elif sudo -n true 2>/dev/null; then
         sudo -n "$@"
-    elif { : </dev/tty; } 2>/dev/null; then
-        sudo "$@" </dev/tty # asks for the password, once
     else
-        say "sudo wants a password and there is no terminal to ask for it" >&2
-        return 1
+        sudo "$@" </dev/tty # asks for the password, once
     fi
 }
 
@@ -85,17 +85,19 @@ install_packages() {
     command -v apt-get >/dev/null || fail "this needs ${missing[*]}, and there is no apt-get" \
         "Install the same libraries with your system's own tool, then build with: make sqlite"
     say "    ${missing[*]}"
-    local advice="See what apt says above. By hand, as root: apt-get update && apt-get install ${missing[*]}"
+    local advice="By hand, as root: apt-get update && apt-get install ${missing[*]}"
+    may_be_root || fail "installing takes root, or sudo, and here is neither" "$advice"
+    advice="See what apt says above, and whether there is a network. $advice"
     for package in "${missing[@]}"; do
         package_known "$package" || unknown=1
     done
     if [ -n "$unknown" ]; then
-        logged $log apt_get update || fail "apt-get update did not work; is there a network?" "$advice"
+        logged $log apt_get update || fail "apt-get update did not work" "$advice"
     fi
     if ! logged $log apt_get install --no-install-recommends "${missing[@]}"; then
         [ -z "$unknown" ] || fail "apt-get install did not work" "$advice"
         say "    once more, with fresh package lists" >&2
-        logged $log apt_get update || fail "apt-get update did not work; is there a network?" "$advice"
+        logged $log apt_get update || fail "apt-get update did not work" "$advice"
         logged $log apt_get install --no-install-recommends "${missing[@]}" ||
             fail "apt-get install did not work" "$advice"
     fi
