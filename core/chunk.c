@@ -276,11 +276,10 @@ static sembed_status find_boundaries(struct chunking *chunking, const struct enc
         if (encoding->stop[i] == 0)
             continue;
         size_t start = encoding->start[i];
+        /* Tokens that share a character leave nothing to cut. */
         if (start >= last_stop && start >= scanner.stop) {
             scan_to(&scanner, start);
-            /* Inside a character there is nothing to cut. */
-            if (scanner.stop <= start)
-                status = add_boundary(chunking, &scanner, tokens);
+            status = add_boundary(chunking, &scanner, tokens);
         }
         last_stop = encoding->stop[i] > last_stop ? encoding->stop[i] : last_stop;
         tokens++;
