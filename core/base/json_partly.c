@@ -226,7 +226,7 @@ cleanup:
 sembed_status json_text_of(const struct json_file *file, const json_t *object, const char *key,
                            struct json_text *text, sembed_error *error)
 {
-    *text = (struct json_text){0};
+    *text = (struct json_text){.data = ""};
     const json_t *value = json_object_get(object, key);
     if (!value)
         return SEMBED_OK;
