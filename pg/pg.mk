@@ -9,7 +9,7 @@ top  := $(here)..
 
 MODULE_big = sembed
 EXTENSION  = sembed
-DATA       = sembed--0.1.0.sql
+DATA       = $(notdir $(wildcard $(here)sembed--*.sql))
 OBJS       = $(patsubst $(here)%.c,%.o,$(sort $(wildcard $(here)*.c)))
 
 # PostgreSQL's headers are not clean under -Wunused-parameter and -Wsign-compare.

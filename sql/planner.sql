@@ -10,6 +10,28 @@ SET enable_seqscan = off;
 EXPLAIN (COSTS OFF) SELECT id FROM pages WHERE embed('tiny-bert', body) = embed('river');
 SELECT id FROM pages WHERE embed('tiny-bert', body) = embed('river');
 RESET enable_seqscan;
+-- The same with options, and of the other functions; an index is found however the options are written.
+CREATE TABLE short (id integer PRIMARY KEY, body text,
+                    embedding real[] GENERATED ALWAYS AS (embed_document('tiny-bert', body, dims => 8)) STORED,
+                    bits varbit GENERATED ALWAYS AS (quantize_binary(embed('tiny-bert', body))) STORED,
+                    bytes bytea GENERATED ALWAYS AS (quantize_int8(l2_normalize(truncate_dim(embed('tiny-bert', body), 8)))) STORED,
+                    tokens integer GENERATED ALWAYS AS (token_count('tiny-bert', body)) STORED);
+INSERT INTO short SELECT id, body FROM docs WHERE id <= 100;
+SELECT bool_and(embedding = embed_document(body, 8)) AS embedding, bool_and(bits = quantize_binary(embed(body))) AS bits,
+       bool_and(bytes = quantize_int8(embedding)) AS bytes, bool_and(tokens = token_count(body)) AS tokens FROM short;
+CREATE INDEX short_embedding ON short (embed('tiny-bert', body, dims => 8));
+CREATE INDEX short_closeness ON short (cos_sim(embed('tiny-bert', body), embed('tiny-bert', 'winter')));
+ANALYZE short;
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT id FROM short WHERE embed('tiny-bert', body, 8) = embed('river', 8);
+EXPLAIN (COSTS OFF) SELECT id FROM short
+ORDER BY cos_sim(embed(model => 'tiny-bert', text => body), embed('tiny-bert', 'winter')) DESC LIMIT 3;
+SELECT id FROM short WHERE embed('tiny-bert', body, 8) = (SELECT embedding FROM short WHERE id = 42);
+RESET enable_seqscan;
+DROP TABLE short;
+CREATE TABLE refused (body text, tokens integer GENERATED ALWAYS AS (token_count(body)) STORED);
+CREATE TABLE refused (body text, score real GENERATED ALWAYS AS (rerank_score('a query', body)) STORED);
+CREATE TABLE refused (body text, embedding real[] GENERATED ALWAYS AS (embed_query(body)) STORED);
 CREATE TABLE refused (body text, embedding real[] GENERATED ALWAYS AS (embed(body)) STORED);
 CREATE INDEX refused ON pages (embed(body));
 DROP TABLE pages;
