@@ -1,36 +1,30 @@
 #include "core/text/added_tokens.h"
 
-#include <stdlib.h>
+#include "core/text/trie.h"
 
 struct token {
     uint32_t id;
-    bool single_word, lstrip, rstrip, normalized;
+    bool single_word, lstrip, rstrip, normalized, special;
 };
 
-/* One string to look for. */
-struct pattern {
-    uint32_t offset, length; /* of its bytes in the pool */
-    uint32_t token;          /* index */
-    unsigned char first;     /* byte */
-};
-
-/* The patterns that one of the two searches looks for. */
+/* The strings that one of the two searches looks for. */
 struct pattern_set {
-    struct pattern *patterns; /* by first byte, longest first */
-    size_t count, capacity;
-    uint32_t first[257]; /* patterns that begin with byte b: first[b] … first[b + 1] - 1 */
-    unsigned char only;  /* the byte that all begin with, if has_only */
+    struct trie trie; /* spelling → index of the token */
+    size_t count;
+    bool begins[256];   /* whether some spelling begins with this byte */
+    unsigned char only; /* the byte that all begin with, if has_only */
     bool has_only;
 };
 
 struct added_tokens {
-    struct vocabulary *contents; /* content ↔ id */
+    struct vocabulary *contents; /* content ↔ place in tokens */
     struct token *tokens;
     size_t count, capacity;
+    size_t id_limit;
     uint32_t next_id;
-    char *pool;
-    size_t pool_size, pool_capacity;
     struct pattern_set sets[2]; /* [normalized] */
+    bool forbids_cuts;
+    bool splits_special;
 };
 
 sembed_status added_tokens_create(struct added_tokens **tokens, sembed_error *error)
@@ -53,40 +47,53 @@ void added_tokens_destroy(struct added_tokens *tokens)
         return;
     vocabulary_destroy(tokens->contents);
     memory_free(tokens->tokens);
-    memory_free(tokens->pool);
-    memory_free(tokens->sets[0].patterns);
-    memory_free(tokens->sets[1].patterns);
+    trie_free(&tokens->sets[0].trie);
+    trie_free(&tokens->sets[1].trie);
     memory_free(tokens);
 }
 
 uint32_t added_tokens_find(const struct added_tokens *tokens, const char *content, size_t length)
 {
-    return vocabulary_find(tokens->contents, content, length);
+    uint32_t place = vocabulary_find(tokens->contents, content, length);
+    return place == VOCABULARY_NONE ? VOCABULARY_NONE : tokens->tokens[place].id;
 }
 
 const char *added_tokens_content(const struct added_tokens *tokens, uint32_t id, size_t *length)
 {
-    return vocabulary_token(tokens->contents, id, length);
+    for (size_t i = 0; i < tokens->count && id < tokens->id_limit; i++)
+        if (tokens->tokens[i].id == id)
+            return vocabulary_token(tokens->contents, (uint32_t)i, length);
+    return NULL;
 }
 
 size_t added_tokens_id_limit(const struct added_tokens *tokens)
 {
-    return vocabulary_id_limit(tokens->contents);
+    return tokens->id_limit;
 }
 
 void added_tokens_begin(struct added_tokens *tokens, const struct vocabulary *vocabulary)
 {
     size_t count = vocabulary_count(vocabulary);
-    size_t limit = added_tokens_id_limit(tokens);
-    tokens->next_id = (uint32_t)(limit > count ? limit : count);
+    tokens->next_id = (uint32_t)(tokens->id_limit > count ? tokens->id_limit : count);
 }
 
-static struct token *find_token(struct added_tokens *tokens, uint32_t id)
+static sembed_status append_token(struct added_tokens *tokens, const struct added_token *token,
+                                  const struct vocabulary *vocabulary, sembed_error *error)
 {
-    for (size_t i = 0; i < tokens->count; i++)
-        if (tokens->tokens[i].id == id)
-            return &tokens->tokens[i];
-    return NULL;
+    uint32_t id = vocabulary_find(vocabulary, token->content, token->length);
+    if (id == VOCABULARY_NONE)
+        id = tokens->next_id++;
+    if (!memory_grow((void **)&tokens->tokens, &tokens->capacity, tokens->count + 1,
+                     sizeof *tokens->tokens))
+        return error_no_memory(error, "the added tokens");
+    sembed_status status = vocabulary_add(tokens->contents, token->content, token->length,
+                                          (uint32_t)tokens->count, error);
+    if (status != SEMBED_OK)
+        return status;
+    tokens->tokens[tokens->count++] = (struct token){.id = id};
+    if (id >= tokens->id_limit)
+        tokens->id_limit = (size_t)id + 1;
+    return SEMBED_OK;
 }
 
 sembed_status added_tokens_add(struct added_tokens *tokens, const struct added_token *token,
@@ -94,26 +101,19 @@ sembed_status added_tokens_add(struct added_tokens *tokens, const struct added_t
 {
     if (token->length == 0)
         return SEMBED_OK;
-    uint32_t id = added_tokens_find(tokens, token->content, token->length);
-    struct token *known = id == VOCABULARY_NONE ? NULL : find_token(tokens, id);
-    if (id == VOCABULARY_NONE)
-        id = vocabulary_find(vocabulary, token->content, token->length);
-    if (id == VOCABULARY_NONE)
-        id = tokens->next_id++;
-    sembed_status status =
-        vocabulary_add(tokens->contents, token->content, token->length, id, error);
-    if (status != SEMBED_OK)
-        return status;
-
-    struct token kept = {id, token->single_word, token->lstrip, token->rstrip, token->normalized};
-    if (known) {
-        *known = kept;
-        return SEMBED_OK;
+    uint32_t place = vocabulary_find(tokens->contents, token->content, token->length);
+    if (place == VOCABULARY_NONE) {
+        sembed_status status = append_token(tokens, token, vocabulary, error);
+        if (status != SEMBED_OK)
+            return status;
+        place = (uint32_t)tokens->count - 1;
     }
-    if (!memory_grow((void **)&tokens->tokens, &tokens->capacity, tokens->count + 1,
-                     sizeof *tokens->tokens))
-        return error_no_memory(error, "the added tokens");
-    tokens->tokens[tokens->count++] = kept;
+    struct token *kept = &tokens->tokens[place];
+    kept->single_word = token->single_word;
+    kept->lstrip = token->lstrip;
+    kept->rstrip = token->rstrip;
+    kept->normalized = token->normalized;
+    kept->special |= token->special;
     return SEMBED_OK;
 }
 
@@ -164,119 +164,139 @@ sembed_status added_tokens_read(struct added_tokens *tokens, const struct json_f
 
 /* ------------------------------------------------------------------------------- patterns */
 
-static sembed_status add_pattern(struct added_tokens *tokens, uint32_t token, const char *spelling,
-                                 size_t length, sembed_error *error)
+/* Spellings on their way into the tries. */
+struct pattern_list {
+    char *pool;
+    size_t pool_size, pool_capacity;
+    struct trie_key *keys; /* [tokens]; text is set when the pool has stopped growing */
+    size_t count;
+};
+
+static sembed_status append_spelling(struct pattern_list *list, uint32_t token,
+                                     const char *spelling, size_t length, sembed_error *error)
 {
-    struct pattern_set *set = &tokens->sets[tokens->tokens[token].normalized];
-    if (length == 0)
-        return SEMBED_OK;
-    if (tokens->pool_size > UINT32_MAX - length)
-        return error_set(error, SEMBED_LIMIT, "the added tokens take over 4 GB");
-    if (!memory_grow((void **)&tokens->pool, &tokens->pool_capacity, tokens->pool_size + length,
-                     1) ||
-        !memory_grow((void **)&set->patterns, &set->capacity, set->count + 1,
-                     sizeof *set->patterns))
+    if (length > UINT32_MAX)
+        return error_set(error, SEMBED_LIMIT, "an added token takes over 4 GB");
+    if (!memory_grow((void **)&list->pool, &list->pool_capacity, list->pool_size + length, 1))
         return error_no_memory(error, "the added tokens");
-    memcpy(tokens->pool + tokens->pool_size, spelling, length);
-    set->patterns[set->count++] = (struct pattern){(uint32_t)tokens->pool_size, (uint32_t)length,
-                                                   token, (unsigned char)spelling[0]};
-    tokens->pool_size += length;
+    if (length)
+        memcpy(list->pool + list->pool_size, spelling, length);
+    list->keys[list->count++] = (struct trie_key){.length = (uint32_t)length, .value = token};
+    list->pool_size += length;
     return SEMBED_OK;
 }
 
-static sembed_status add_patterns(struct added_tokens *tokens, const struct normalizer *normalizer,
-                                  struct normalizer_scratch *scratch, struct aligned_text *text,
-                                  sembed_error *error)
+/* The spellings of all tokens of a kind, normalized by the normalizer if there is one. */
+static sembed_status list_spellings(const struct added_tokens *tokens, bool normalized,
+                                    const struct normalizer *normalizer, struct pattern_list *list,
+                                    sembed_error *error)
 {
-    for (size_t i = 0; i < tokens->count; i++) {
+    struct aligned_text text = {0};
+    struct normalizer_scratch scratch = {0};
+    sembed_status status = SEMBED_OK;
+    for (size_t i = 0; i < tokens->count && status == SEMBED_OK; i++) {
         size_t length;
-        const char *content = added_tokens_content(tokens, tokens->tokens[i].id, &length);
-        sembed_status status = SEMBED_OK;
-        if (tokens->tokens[i].normalized) {
-            status = aligned_text_set(text, content, length, 0, false, error);
-            if (status == SEMBED_OK)
-                status = normalizer_apply(normalizer, scratch, text, true, true, NULL, error);
-            content = text->bytes;
-            length = text->length;
-        }
+        const char *content = vocabulary_token(tokens->contents, (uint32_t)i, &length);
+        if (tokens->tokens[i].normalized != normalized)
+            continue;
+        status = aligned_text_set(&text, content, length, 0, false, error);
+        if (status == SEMBED_OK && normalized)
+            status = normalizer_apply(normalizer, &scratch, &text, true, true, NULL, error);
         if (status == SEMBED_OK)
-            status = add_pattern(tokens, (uint32_t)i, content, length, error);
-        if (status != SEMBED_OK)
-            return status;
+            status = append_spelling(list, (uint32_t)i, text.bytes, text.length, error);
     }
-    return SEMBED_OK;
+    aligned_text_free(&text);
+    normalizer_scratch_free(&scratch);
+    const char *spelling = list->pool;
+    for (size_t i = 0; i < list->count; spelling += list->keys[i++].length)
+        list->keys[i].text = spelling;
+    return status;
 }
 
-static int compare_patterns(const void *left, const void *right)
+/* A cut stands between an ASCII letter or digit and a space. It must not be inside a match, nor
+ * between a token and the spaces that it takes. */
+static bool forbids_cuts(const struct added_tokens *tokens, const struct pattern_list *list)
 {
-    const struct pattern *a = left, *b = right;
-    if (a->first != b->first)
-        return a->first < b->first ? -1 : 1;
-    if (a->length != b->length)
-        return a->length > b->length ? -1 : 1;
-    return a->token < b->token ? -1 : a->token > b->token;
+    for (size_t i = 0; i < list->count; i++)
+        if (tokens->tokens[list->keys[i].value].rstrip ||
+            (list->keys[i].length && memchr(list->keys[i].text, ' ', list->keys[i].length)))
+            return true;
+    return false;
 }
 
-static void index_patterns(struct pattern_set *set)
+static void note_first_bytes(struct pattern_set *set, const struct pattern_list *list)
 {
-    if (set->count == 0)
-        return;
-    qsort(set->patterns, set->count, sizeof *set->patterns, compare_patterns);
-    for (size_t i = 0; i < set->count; i++)
-        set->first[set->patterns[i].first + 1]++;
-    for (size_t byte = 0; byte < 256; byte++)
-        set->first[byte + 1] += set->first[byte];
-    set->only = set->patterns[0].first;
-    set->has_only = set->patterns[set->count - 1].first == set->only;
+    set->has_only = true;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->keys[i].length == 0)
+            continue;
+        unsigned char byte = (unsigned char)list->keys[i].text[0];
+        set->has_only &= set->count == 0 || byte == set->only;
+        set->only = byte;
+        set->begins[byte] = true;
+        set->count++;
+    }
+}
+
+static sembed_status build_set(struct added_tokens *tokens, bool normalized,
+                               const struct normalizer *normalizer, sembed_error *error)
+{
+    struct pattern_set *set = &tokens->sets[normalized];
+    struct pattern_list list = {.keys = memory_calloc(tokens->count, sizeof *list.keys)};
+    sembed_status status = list.keys ? list_spellings(tokens, normalized, normalizer, &list, error)
+                                     : error_no_memory(error, "the added tokens");
+    if (status == SEMBED_OK) {
+        note_first_bytes(set, &list);
+        if (normalized)
+            tokens->forbids_cuts = forbids_cuts(tokens, &list);
+        status = trie_build(list.keys, list.count, NULL, &set->trie, error);
+    }
+    memory_free(list.pool);
+    memory_free(list.keys);
+    return status;
 }
 
 sembed_status added_tokens_finish(struct added_tokens *tokens, const struct normalizer *normalizer,
                                   sembed_error *error)
 {
-    struct aligned_text text = {0};
-    struct normalizer_scratch scratch = {0};
-    sembed_status status = add_patterns(tokens, normalizer, &scratch, &text, error);
-    aligned_text_free(&text);
-    normalizer_scratch_free(&scratch);
-    if (status != SEMBED_OK)
-        return status;
-    index_patterns(&tokens->sets[0]);
-    index_patterns(&tokens->sets[1]);
-    return SEMBED_OK;
+    sembed_status status = build_set(tokens, false, normalizer, error);
+    if (status == SEMBED_OK)
+        status = build_set(tokens, true, normalizer, error);
+    return status;
 }
 
-/* A cut stands between an ASCII letter or digit and a space. It must not be inside a match, nor
- * between a token and the spaces that it takes. */
+void added_tokens_split_special(struct added_tokens *tokens)
+{
+    tokens->splits_special = true;
+}
+
 bool added_tokens_allow_cuts(const struct added_tokens *tokens)
 {
-    const struct pattern_set *set = &tokens->sets[true];
-    for (size_t i = 0; i < set->count; i++) {
-        const struct pattern *pattern = &set->patterns[i];
-        if (tokens->tokens[pattern->token].rstrip ||
-            memchr(tokens->pool + pattern->offset, ' ', pattern->length))
-            return false;
-    }
-    return true;
+    return !tokens->forbids_cuts;
 }
 
 /* ------------------------------------------------------------------------------- search */
 
-/* The longest pattern that begins at text[at]; NULL where none does. */
-static const struct pattern *match_at(const struct added_tokens *tokens,
-                                      const struct pattern_set *set, const char *text,
-                                      size_t length, size_t at)
+/* The token whose spelling is the longest that begins at text[at]; *matched: its bytes.
+ * TRIE_NONE where none does. */
+static uint32_t match_at(const struct pattern_set *set, const char *text, size_t length, size_t at,
+                         size_t *matched)
 {
-    unsigned char byte = (unsigned char)text[at];
-    for (uint32_t i = set->first[byte]; i < set->first[byte + 1]; i++) {
-        const struct pattern *pattern = &set->patterns[i];
-        if (pattern->length <= length - at &&
-            memcmp(tokens->pool + pattern->offset, text + at, pattern->length) == 0)
-            return pattern;
+    const struct trie_unit *node = trie_root(&set->trie);
+    uint32_t token = TRIE_NONE;
+    for (size_t i = at; i < length; i++) {
+        node = trie_child(&set->trie, node, (unsigned char)text[i]);
+        if (!node)
+            break;
+        if (node->value != TRIE_NONE) {
+            token = node->value;
+            *matched = i + 1 - at;
+        }
     }
-    return NULL;
+    return token;
 }
 
-/* The first place from `at` on where some pattern's first byte stands; `limit` if there is none. */
+/* The first place from `at` on where some spelling's first byte stands; `limit` if there is none. */
 static size_t next_candidate(const struct pattern_set *set, const char *text, size_t at,
                              size_t limit)
 {
@@ -284,8 +304,7 @@ static size_t next_candidate(const struct pattern_set *set, const char *text, si
         const char *found = memchr(text + at, set->only, limit - at);
         return found ? (size_t)(found - text) : limit;
     }
-    while (at < limit &&
-           set->first[(unsigned char)text[at]] == set->first[(unsigned char)text[at] + 1])
+    while (at < limit && !set->begins[(unsigned char)text[at]])
         at++;
     return at;
 }
@@ -327,17 +346,18 @@ bool added_tokens_next(const struct added_tokens *tokens, struct added_search *s
         search->at = next_candidate(set, search->text, search->at, limit);
         if (search->at >= limit)
             break;
-        const struct pattern *found =
-            match_at(tokens, set, search->text, search->length, search->at);
-        if (!found) {
+        size_t length = 0;
+        uint32_t found = match_at(set, search->text, search->length, search->at, &length);
+        if (found == TRIE_NONE) {
             search->at++;
             continue;
         }
-        const struct token *token = &tokens->tokens[found->token];
+        const struct token *token = &tokens->tokens[found];
         *start = search->at;
-        *stop = search->at + found->length;
+        *stop = search->at + length;
         search->at = *stop;
-        if (token->single_word && !stands_alone(search, *start, *stop))
+        if ((tokens->splits_special && token->special) ||
+            (token->single_word && !stands_alone(search, *start, *stop)))
             continue;
         if (token->lstrip)
             *start = spaces_before(search, *start);

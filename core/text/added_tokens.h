@@ -50,6 +50,10 @@ SEMBED_MUST_CHECK sembed_status added_tokens_finish(struct added_tokens *tokens,
                                                     const struct normalizer *normalizer,
                                                     sembed_error *error);
 
+/* From now on special tokens are not cut out of a text that spells them: they are text like any
+ * other (transformers' split_special_tokens). */
+void added_tokens_split_special(struct added_tokens *tokens);
+
 /* The id of an added token by its content; VOCABULARY_NONE where there is none. */
 uint32_t added_tokens_find(const struct added_tokens *tokens, const char *content, size_t length);
 

@@ -24,8 +24,13 @@ static sembed_status read_folder(struct tokenizer *tokenizer, struct tokenizer_s
 static sembed_status finish(struct tokenizer *tokenizer, const struct tokenizer_settings *settings,
                             sembed_error *error)
 {
-    sembed_status status = SEMBED_OK;
-    if (settings->lowercase_first)
+    const struct json_file *config = &settings->config;
+    bool split_special;
+    sembed_status status = json_get_bool_or(config, config->root, "split_special_tokens", false,
+                                            &split_special, error);
+    if (status == SEMBED_OK && split_special)
+        added_tokens_split_special(tokenizer->added_tokens);
+    if (status == SEMBED_OK && settings->lowercase_first)
         status = normalizer_lowercase_first(tokenizer->normalizer, error);
     if (status == SEMBED_OK)
         status = added_tokens_finish(tokenizer->added_tokens, tokenizer->normalizer, error);

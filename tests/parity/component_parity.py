@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares sembed with the tokenizers library component by component.
 
-    component_parity.py --program build/parity/tokenize [--seed N] [--random N] [TEXTS…]
+    component_parity.py --program build/tests/parity/tokenize [--seed N] [--random N] [TEXTS…]
     component_parity.py --write tests/fixtures/components.jsonl
 
 Each case is a tokenizer.json with one normalizer, pre-tokenizer, post-processor or kind of added

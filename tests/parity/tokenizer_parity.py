@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares sembed's tokens with those of the tokenizers library, for any folder and any texts.
 
-    tokenizer_parity.py --program build/parity/tokenize --folder MODEL … TEXTS…
+    tokenizer_parity.py --program build/tests/parity/tokenize --folder MODEL … TEXTS…
 
 A TEXTS file is read by its ending: .jsonl (title and text, or text), .csv (every column that is no
 number), anything else line by line. Compared are ids, token types and offsets of every text alone
