@@ -5,6 +5,9 @@
  * Its kernels do not treat rows alike. That for Haswell, which AMD's Zen gets too, adds up the
  * first six of every twelve rows in another order than the other six; a last block of fewer rows
  * takes other code, and so does a small product as a whole. So it is given group by group.
+ *
+ * Threads. The serial build is what is wanted: the others start threads when they are loaded, and
+ * their number can be set for the whole process only, which is not ours to do.
  */
 #include "core/compute/gemm_engine.h"
 
@@ -32,7 +35,8 @@ static void openblas_describe(char *text, size_t size)
     const char *end = strchr(config, ' ');
     end = end ? strchr(end + 1, ' ') : NULL;
     int length = end ? (int)(end - config) : (int)strlen(config);
-    snprintf(text, size, "%.*s (%s)", length, config, openblas_get_corename());
+    snprintf(text, size, "%.*s (%s%s)", length, config, openblas_get_corename(),
+             openblas_get_parallel() ? ", threaded build" : "");
 }
 
 static void openblas_packed_destroy(void *packed)

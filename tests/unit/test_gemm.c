@@ -313,16 +313,20 @@ static size_t threads_of_process(void)
 extern int omp_get_max_threads(void) __attribute__((weak));
 extern void omp_set_num_threads(int threads) __attribute__((weak));
 
+/* The serial OpenBLAS starts no thread when it is loaded; other builds do. */
 static void check_one_thread(const char *engine)
 {
     struct layer layer;
+    size_t before = threads_of_process();
     layer_create(&layer, engine, 1152, 384, true, ACTIVATION_GELU);
     layer_run(&layer, MOST_ROWS);
-    assert_int_equal(threads_of_process(), 1);
+    assert_int_equal(threads_of_process(), before);
+    if (strcmp(engine, "openblas") == 0 && !strstr(gemm_engine_name(), "threaded build"))
+        assert_int_equal(before, 1);
     layer_destroy(&layer);
 }
 
-/* No thread is started, neither when loaded nor when run, and a host's own OpenMP setting stays. */
+/* No thread is started, and a host's own OpenMP setting stays. */
 static void one_thread_is_enough(void **state)
 {
     (void)state;
