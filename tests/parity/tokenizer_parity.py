@@ -43,14 +43,18 @@ def is_number(cell):
 
 
 def load_reference(folder):
-    """The tokenizer as sentence-transformers uses it where the folder needs that, else as it is."""
-    path = pathlib.Path(folder) / "tokenizer.json"
-    if path.exists():
-        tokenizer = Tokenizer.from_file(str(path))
-    else:
+    """The tokenizer as sentence-transformers uses it; without a model's config.json, tokenizer.json as it is."""
+    folder = pathlib.Path(folder)
+    if (folder / "config.json").exists():
+        from tokenizers.normalizers import Lowercase, Sequence
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(folder)._tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(str(folder))._tokenizer
+        settings = folder / "sentence_bert_config.json"
+        if settings.exists() and json.loads(settings.read_text(encoding="utf-8")).get("do_lower_case"):
+            tokenizer.normalizer = Sequence([Lowercase(), *filter(None, [tokenizer.normalizer])])
+    else:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
