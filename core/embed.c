@@ -90,7 +90,8 @@ static sembed_status resolve_options(struct job *job, const sembed_options *opti
                          "layers: expected at most the %zu of model '%s', found %zu", all_layers,
                          model->name, job->layers);
     sembed_normalize normalize = options ? options->normalize : SEMBED_NORMALIZE_AS_MODEL;
-    bool is_cut = job->dimensions < model->modules.dimensions;
+    /* Not where the folder's own truncate_dim cuts: encode() leaves that as it is. */
+    bool is_cut = options && options->dims > 0 && job->dimensions < model->modules.dimensions;
     job->normalize_cut =
         normalize == SEMBED_NORMALIZE_ALWAYS ||
         (normalize == SEMBED_NORMALIZE_AS_MODEL && is_cut && model->modules.normalized);

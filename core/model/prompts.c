@@ -62,8 +62,11 @@ static sembed_status read_defaults(const struct json_file *file, struct prompts 
         status = copy_string(activation, &prompts->activation, error);
     if (status != SEMBED_OK)
         return status;
-    if (default_name)
-        prompts->default_text = prompts_find(prompts, default_name);
+    prompts->default_text = default_name ? prompts_find(prompts, default_name) : NULL;
+    if (default_name && !prompts->default_text)
+        return error_set(error, SEMBED_MALFORMED,
+                         "%s: key 'default_prompt_name': expected one of its prompts, found '%s'",
+                         file->path, default_name);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(known[i], similarity) == 0)
             return copy_string(similarity, &prompts->similarity, error);

@@ -167,6 +167,39 @@ static void a_plain_transformer_is_averaged(void **state)
     folder_remove(folder);
 }
 
+/* What encode() does with a folder's truncate_dim; asked for, a cut is normalised again. */
+static void the_folders_own_cut_is_not_normalised_again(void **state)
+{
+    (void)state;
+    sembed_error error = {0};
+    float by_folder[10], asked[10];
+    const sembed_model *model;
+    sembed_context *context;
+    const sembed_text text = {"river", 5};
+    const sembed_options options = {.dims = 10};
+    assert_ok(sembed_registry_acquire(registry, "truncate-dim", NULL, &model, &error), error);
+    assert_ok(sembed_context_create(&context, &error), error);
+    assert_ok(sembed_embed(model, context, &text, 1, NULL, NULL, by_folder, &error), error);
+    assert_ok(sembed_embed(model, context, &text, 1, &options, NULL, asked, &error), error);
+    assert_true(sembed_dot_score(by_folder, by_folder, 10) < 0.99);
+    assert_true(sembed_dot_score(asked, asked, 10) > 0.99999);
+    assert_true(sembed_cos_sim(by_folder, asked, 10) > 0.999999);
+    sembed_context_destroy(context);
+}
+
+static void a_default_prompt_must_exist(void **state)
+{
+    (void)state;
+    char *folder = folder_copy_fixture("prompts");
+    char *config = folder_read(folder, "config_sentence_transformers.json", NULL);
+    char *name = strstr(config, "\"default_prompt_name\": \"");
+    assert_non_null(name);
+    name[strlen("\"default_prompt_name\": \"")] = 'X';
+    folder_write_text(folder, "config_sentence_transformers.json", config);
+    free(config);
+    assert_refused(folder, SEMBED_MALFORMED, "key 'default_prompt_name': expected one of its");
+}
+
 static void names_are_no_paths(void **state)
 {
     (void)state;
@@ -287,6 +320,8 @@ int main(void)
         cmocka_unit_test(modules_outside_what_is_known_are_refused),
         cmocka_unit_test(truncated_weights_are_refused_at_every_length),
         cmocka_unit_test(a_plain_transformer_is_averaged),
+        cmocka_unit_test(the_folders_own_cut_is_not_normalised_again),
+        cmocka_unit_test(a_default_prompt_must_exist),
         cmocka_unit_test(names_are_no_paths),
         cmocka_unit_test(unknown_names_list_those_that_exist),
         cmocka_unit_test(the_only_model_is_the_default),
