@@ -3,11 +3,13 @@
  *
  * A text is worked through in parts, so that a long one of which only the first tokens are wanted
  * costs no more than those. A part ends before an added token, at the end of the text, or, where
- * the tokenizer's components allow it, between an ASCII letter or digit and a space:
+ * the tokenizer's components allow it, between an ASCII letter or digit and a space, or before an
+ * ideograph that is a word of its own:
  *
  *     the text        We met in [MASK] last   year and …
  *     parts           ├───────┤ token ├───────────────┤├─
  */
+#include "core/text/repair.h"
 #include "core/text/tokenizer_internal.h"
 #include "core/text/trim_offsets.h"
 
@@ -25,11 +27,7 @@ struct tokenizer_scratch {
     struct unigram_scratch unigram;
     struct pieces pieces;
     struct encoding sequences[2];
-    /* A text that is not valid UTF-8, repaired, and where each of its bytes stood. */
-    char *repaired;
-    size_t repaired_capacity;
-    uint32_t *origins; /* [length of repaired + 1] */
-    size_t origins_capacity;
+    struct repair repair;
 };
 
 sembed_status tokenizer_scratch_create(struct tokenizer_scratch **scratch, sembed_error *error)
@@ -52,8 +50,7 @@ void tokenizer_scratch_destroy(struct tokenizer_scratch *scratch)
     memory_free(scratch->pieces.items);
     encoding_free(&scratch->sequences[0]);
     encoding_free(&scratch->sequences[1]);
-    memory_free(scratch->repaired);
-    memory_free(scratch->origins);
+    repair_free(&scratch->repair);
     memory_free(scratch);
 }
 
@@ -254,13 +251,23 @@ static bool is_ascii_alphanumeric(char c)
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
+static bool is_cut(const struct job *job, size_t at)
+{
+    const char *text = job->text;
+    size_t size;
+    if (text[at] == ' ')
+        return is_ascii_alphanumeric(text[at - 1]);
+    return job->tokenizer->cuts_at_chinese && ((unsigned char)text[at] & 0xC0) == 0xC0 &&
+           unicode_is_chinese(unicode_decode(text + at, &size));
+}
+
 /* The last place in (start, stop) where the text may be cut; start where there is none. */
 static size_t find_cut(const struct job *job, size_t start, size_t stop)
 {
     if (!job->tokenizer->allows_cuts)
         return start;
     for (size_t at = stop - 1; at > start; at--)
-        if (job->text[at] == ' ' && is_ascii_alphanumeric(job->text[at - 1]))
+        if (is_cut(job, at))
             return at;
     return start;
 }
@@ -297,41 +304,7 @@ static sembed_status encode_sequence(struct job *job)
     return status;
 }
 
-/* ------------------------------------------------------------------------------- repair */
-
-/* Copies a text with a U+FFFD for each fault; with origins, where each byte of it stood. */
-static sembed_status copy_repaired(struct tokenizer_scratch *scratch, sembed_text text,
-                                   bool with_origins, size_t *length, sembed_error *error)
-{
-    size_t at = 0, size = 0;
-    while (at < text.length) {
-        size_t valid = unicode_valid_prefix(text.data + at, text.length - at);
-        size_t wanted = size + valid + UNICODE_LONGEST;
-        if (wanted > UINT32_MAX)
-            return error_set(error, SEMBED_LIMIT, "the text takes over 4 GB");
-        if (!memory_grow((void **)&scratch->repaired, &scratch->repaired_capacity, wanted, 1) ||
-            (with_origins && !memory_grow((void **)&scratch->origins, &scratch->origins_capacity,
-                                          wanted, sizeof *scratch->origins)))
-            return error_no_memory(error, "a text that is not valid UTF-8");
-        memcpy(scratch->repaired + size, text.data + at, valid);
-        for (size_t i = 0; with_origins && i < valid; i++)
-            scratch->origins[size + i] = (uint32_t)(at + i);
-        size += valid;
-        at += valid;
-        if (at == text.length)
-            break;
-        size_t mark = unicode_encode(UNICODE_REPLACEMENT, scratch->repaired + size);
-        for (size_t i = 0; with_origins && i < mark; i++)
-            scratch->origins[size + i] = (uint32_t)at;
-        size += mark;
-        at += unicode_fault_length(text.data + at, text.length - at);
-    }
-    if (with_origins)
-        scratch->origins[size] = (uint32_t)text.length;
-    *length = size;
-    return SEMBED_OK;
-}
-
+/* Offsets in the repaired text become offsets in the text that was given. */
 static void restore_offsets(struct encoding *encoding, const uint32_t *origins)
 {
     for (size_t i = 0; i < encoding->count; i++) {
@@ -343,21 +316,19 @@ static void restore_offsets(struct encoding *encoding, const uint32_t *origins)
 /* Tokenizes any text into job->out. */
 static sembed_status encode_text(struct job *job, sembed_text text)
 {
+    struct repair *repair = &job->scratch->repair;
     if (text.length > UINT32_MAX)
         return error_set(job->error, SEMBED_LIMIT, "the text takes %zu bytes, over 4 GB",
                          text.length);
-    if (unicode_valid_prefix(text.data, text.length) == text.length) {
-        job->text = text.data;
-        job->length = text.length;
-        return encode_sequence(job);
-    }
+    sembed_text valid;
     sembed_status status =
-        copy_repaired(job->scratch, text, job->with_offsets, &job->length, job->error);
-    job->text = job->scratch->repaired;
+        repair_text(repair, text, job->with_offsets, job->poll, &valid, job->error);
+    job->text = valid.data;
+    job->length = valid.length;
     if (status == SEMBED_OK)
         status = encode_sequence(job);
-    if (status == SEMBED_OK && job->with_offsets)
-        restore_offsets(job->out, job->scratch->origins);
+    if (status == SEMBED_OK && job->with_offsets && valid.data != text.data)
+        restore_offsets(job->out, repair->origins);
     return status;
 }
 

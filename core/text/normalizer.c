@@ -291,6 +291,12 @@ bool normalizer_allows_cuts(const struct normalizer *normalizer)
     return true;
 }
 
+bool normalizer_isolates_chinese(const struct normalizer *normalizer)
+{
+    return normalizer->count && normalizer->steps[0].type == STEP_BERT &&
+           normalizer->steps[0].bert.handle_chinese_chars;
+}
+
 static sembed_status apply_step(const struct step *step, const struct normalizer_pass *pass)
 {
     switch (step->type) {

@@ -46,6 +46,10 @@ SEMBED_MUST_CHECK sembed_status normalizer_lowercase_first(struct normalizer *no
  */
 bool normalizer_allows_cuts(const struct normalizer *normalizer);
 
+/* Whether it puts spaces around each ideograph (unicode_is_chinese) before it does anything else, so
+ * that a text may be cut before one as well. */
+bool normalizer_isolates_chinese(const struct normalizer *normalizer);
+
 /* Normalizes text in place. at_start, at_end: whether it begins and ends where the text that it was
  * cut from does. */
 SEMBED_MUST_CHECK sembed_status normalizer_apply(const struct normalizer *normalizer,

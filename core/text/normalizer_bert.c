@@ -32,14 +32,6 @@ void bert_normalizer_prepare(struct bert_normalizer *options)
     }
 }
 
-static bool is_chinese(uint32_t c)
-{
-    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
-           (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
-           (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
-           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
-}
-
 /* Last two stages. */
 static sembed_status put(struct bert_pass *pass, uint32_t character, struct span source)
 {
@@ -102,7 +94,7 @@ static sembed_status clean(struct bert_pass *pass, uint32_t character, struct sp
         if (unicode_is_whitespace(character))
             character = ' ';
     }
-    if (!pass->options->handle_chinese_chars || !is_chinese(character))
+    if (!pass->options->handle_chinese_chars || !unicode_is_chinese(character))
         return decompose(pass, character, source);
     sembed_status status = decompose(pass, ' ', source);
     if (status == SEMBED_OK)

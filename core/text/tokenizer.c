@@ -39,6 +39,8 @@ static sembed_status finish(struct tokenizer *tokenizer, const struct tokenizer_
     tokenizer->allows_cuts = normalizer_allows_cuts(tokenizer->normalizer) &&
                              pretokenizer_allows_cuts(tokenizer->pretokenizer) &&
                              added_tokens_allow_cuts(tokenizer->added_tokens);
+    tokenizer->cuts_at_chinese =
+        tokenizer->allows_cuts && normalizer_isolates_chinese(tokenizer->normalizer);
     return status;
 }
 

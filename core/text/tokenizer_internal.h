@@ -27,8 +27,9 @@ struct tokenizer {
     };
     struct postprocessor postprocessor;
     size_t max_length;
-    bool allows_cuts; /* a long text may be tokenized in parts, see normalizer_allows_cuts */
-    bool needs_spans; /* spans are kept even where nobody asks for offsets */
+    bool allows_cuts;     /* a long text may be tokenized in parts, see normalizer_allows_cuts */
+    bool cuts_at_chinese; /* also before an ideograph */
+    bool needs_spans;     /* spans are kept even where nobody asks for offsets */
 };
 
 #endif

@@ -173,6 +173,14 @@ bool unicode_is_numeric(uint32_t character)
     return has_class(character, UNICODE_NUMERIC);
 }
 
+bool unicode_is_chinese(uint32_t c)
+{
+    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+           (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
+           (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+}
+
 /* ------------------------------------------------------------------------------- case */
 
 /* Pairs that came with Unicode 16 and 17, which Rust knows and the oldest utf8proc does not:

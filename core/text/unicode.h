@@ -105,6 +105,9 @@ bool unicode_is_number(uint32_t character);
 /* Rust's char::is_numeric: N*. */
 bool unicode_is_numeric(uint32_t character);
 
+/* An ideograph as BERT means it: the blocks that its tokenizer puts spaces around. */
+bool unicode_is_chinese(uint32_t character);
+
 /* Rust's char::to_lowercase: one character, or the two of U+0130, in lower[2]; returns how many.
  * No rule depends on what stands beside the character. */
 size_t unicode_lowercase(uint32_t character, uint32_t lower[2]);
