@@ -87,6 +87,7 @@ static void create(const struct random_encoder *random, struct encoder **encoder
     assert_ok(encoder_session_create(session, &error), error);
 }
 
+/* Hidden states reach 5, and rounding is some 1e-6 of that after two layers. */
 static void check_layers(const struct random_encoder *random, const struct random_texts *texts,
                          const float *hidden, size_t layers)
 {
@@ -100,7 +101,7 @@ static void check_layers(const struct random_encoder *random, const struct rando
                          layers, expected);
         for (size_t i = 0; i < numbers; i++) {
             double found = hidden[start * config->hidden_size + i];
-            if (!(fabs(found - expected[i]) < 5e-6))
+            if (!(fabs(found - expected[i]) < 1e-5))
                 fail_msg("%s, %zu layers, text %zu, number %zu: expected %.9g, found %.9g",
                          random->shape.name, layers, text, i, expected[i], found);
         }
