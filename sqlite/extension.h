@@ -125,11 +125,12 @@ SEMBED_MUST_CHECK sembed_status value_text(sqlite3_value *value, struct argument
 SEMBED_MUST_CHECK sembed_status value_string(sqlite3_value *value, struct argument argument,
                                              const char **string, sembed_error *error);
 
-/* The first two arguments of a function that takes ([model,] text, …): name is NULL where the first
- * of them is the text. */
+/* The first two arguments of a function that takes ([model,] text, …), meaning: what its text is. name
+ * is NULL where the first of them is the text. */
 SEMBED_MUST_CHECK sembed_status value_model_and_text(const char *function, bool names_model,
-                                                     sqlite3_value **values, const char **name,
-                                                     sembed_text *text, sembed_error *error);
+                                                     sqlite3_value **values, const char *meaning,
+                                                     const char **name, sembed_text *text,
+                                                     sembed_error *error);
 
 /* An INTEGER of 0 or more; REAL and TEXT are refused. */
 SEMBED_MUST_CHECK sembed_status value_size(sqlite3_value *value, struct argument argument,

@@ -86,7 +86,7 @@ static sembed_status read_call(struct call *call, int count, sqlite3_value **val
 {
     const char *name = NULL;
     sembed_status status =
-        value_model_and_text(call->form.name, count > 1, values, &name, &call->text, error);
+        value_model_and_text(call->form.name, count > 1, values, "text", &name, &call->text, error);
     if (!status && count > 2) {
         call->options = values[2];
         status = value_text(values[2], (struct argument){call->form.name, 3, "options"}, &call->key,

@@ -11,7 +11,7 @@ static sembed_status score_pair(struct connection *connection, int count, sqlite
     sembed_poll poll = connection_poll(connection);
     const bool names_model = count > 2;
     sembed_status status =
-        value_model_and_text("rerank_score", names_model, values, &name, &query, error);
+        value_model_and_text("rerank_score", names_model, values, "query", &name, &query, error);
     if (!status)
         status = value_text(values[count - 1], (struct argument){"rerank_score", count, "document"},
                             &document, error);
@@ -47,7 +47,7 @@ static sembed_status count_tokens(struct connection *connection, int count, sqli
     sembed_token *list = NULL;
     sembed_poll poll = connection_poll(connection);
     sembed_status status =
-        value_model_and_text("token_count", count > 1, values, &name, &text, error);
+        value_model_and_text("token_count", count > 1, values, "text", &name, &text, error);
     if (!status)
         status = connection_model(connection, name, &model, error);
     if (!status)

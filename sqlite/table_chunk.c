@@ -47,7 +47,7 @@ static sembed_status chunks_start(struct table_rows *rows, int count, sqlite3_va
     sembed_context *scratch = NULL;
     sembed_poll poll = connection_poll(rows->connection);
     sembed_status status =
-        value_model_and_text("chunk", names_model, arguments, &name, &chunks->text, error);
+        value_model_and_text("chunk", names_model, arguments, "text", &name, &chunks->text, error);
     if (!status)
         status = read_sizes(count, arguments, names_model ? 2 : 1, &max_tokens, &overlap, error);
     if (!status)

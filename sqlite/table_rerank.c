@@ -39,8 +39,8 @@ static sembed_status read_request(struct ranking *ranking, int count, sqlite3_va
     const char *name = NULL;
     sembed_text json = {0};
     sembed_poll poll = connection_poll(connection);
-    sembed_status status =
-        value_model_and_text("rerank", names_model, arguments, &name, &request->query, error);
+    sembed_status status = value_model_and_text("rerank", names_model, arguments, "query", &name,
+                                                &request->query, error);
     if (!status)
         status = value_text(arguments[documents.position - 1], documents, &json, error);
     if (!status && count > 3)

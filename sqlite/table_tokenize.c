@@ -32,7 +32,7 @@ static sembed_status tokens_start(struct table_rows *rows, int count, sqlite3_va
     sembed_context *scratch = NULL;
     sembed_poll poll = connection_poll(rows->connection);
     sembed_status status =
-        value_model_and_text("tokenize", count > 1, arguments, &name, &text, error);
+        value_model_and_text("tokenize", count > 1, arguments, "text", &name, &text, error);
     if (!status)
         status = connection_model(rows->connection, name, &tokens->model, error);
     if (!status)

@@ -66,7 +66,8 @@ sembed_status value_string(sqlite3_value *value, struct argument argument, const
 }
 
 sembed_status value_model_and_text(const char *function, bool names_model, sqlite3_value **values,
-                                   const char **name, sembed_text *text, sembed_error *error)
+                                   const char *meaning, const char **name, sembed_text *text,
+                                   sembed_error *error)
 {
     *name = NULL;
     sembed_status status = SEMBED_OK;
@@ -74,7 +75,7 @@ sembed_status value_model_and_text(const char *function, bool names_model, sqlit
         status = value_string(values[0], (struct argument){function, 1, "model"}, name, error);
     if (!status)
         status = value_text(values[names_model],
-                            (struct argument){function, 1 + names_model, "text"}, text, error);
+                            (struct argument){function, 1 + names_model, meaning}, text, error);
     return status;
 }
 

@@ -71,6 +71,16 @@ static const char *const statements[] = {
     "SELECT id, vector FROM embed_batch('[\"river\", null, \"stone\"]')",
     "SELECT vector FROM embed_batch('tiny-bert', json_array(CAST(x'ff' AS TEXT)))",
     "SELECT cos_sim('[1, 2]', '[3, 4]'), cos_sim('[1]', x'00000000')",
+    "SELECT embed('tiny-bert', 'river', '{\"dims\": 8, \"prompt\": \"a \"}')",
+    "SELECT l2_normalize('[3, 4]'), quantize_int8('[1]'), quantize_binary('[1,1,1,1,1,1,1,1]'),"
+    " truncate_dim(x'0000000000000000', 1)",
+    "SELECT token, start FROM tokenize('the river'), docs",
+    "SELECT text, start FROM chunk('the river runs. the stone stays. it rains.', 8, 1)",
+    "SELECT text, score FROM rerank('cross-bert', 'river', '[\"stone\", null, \"water\"]')",
+    "SELECT rerank_score('cross-bert', 'river', 'stone'), token_count('river')",
+    "SELECT spearman(rowid, rowid), pearson(rowid, 1.5), negative_mse('[1]', x'00000000'),"
+    " triplet_accuracy('[1]', '[2]', '[3]', 'dot') FROM docs",
+    "SELECT sembed_config('model', 'tiny-bert'), sembed_config('on_truncate', 'error')",
     "SELECT * FROM sembed_models",
     "SELECT sembed_version()",
 };
