@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <time.h>
 
-enum { TEXTS = 10000, LATEST_MS = 100 };
+enum { TEXTS = 40000, LATEST_MS = 100 };
 
 static double milliseconds(void)
 {
