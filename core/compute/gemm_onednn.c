@@ -12,9 +12,8 @@
  *
  * Primitives. oneDNN compiles code for each number of rows: 0.1 to 0.3 ms and 70 kB. A session keeps
  * what it has had compiled, in sets of WAYS by shape and rows, the least recently used of a set
- * giving way.
- * Rows are rounded up (gemm_padded_rows) so that a session sees few different numbers. Then a
- * call in the steady state looks up its primitive, points it at x and y and runs it.
+ * giving way. Rows are rounded up (gemm_padded_rows) so that a session sees few different numbers.
+ * Then a call in the steady state looks up its primitive, points it at x and y and runs it.
  *
  * Threads. Debian builds oneDNN on OpenMP, which would use all cores. The number of threads is a
  * setting of the calling thread; it is 1 while oneDNN runs and then what it was before.
