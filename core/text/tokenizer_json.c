@@ -9,7 +9,9 @@
 static sembed_status read_bpe(struct tokenizer *tokenizer, const struct json_file *file,
                               const json_t *json, const sembed_poll *poll, sembed_error *error)
 {
-    bool byte_level = pretokenizer_is_byte_level(tokenizer->pretokenizer);
+    /* With a fallback for bytes, words are text whose characters the vocabulary may lack. */
+    bool byte_level = pretokenizer_is_byte_level(tokenizer->pretokenizer) &&
+                      !json_is_true(json_object_get(json, "byte_fallback"));
     sembed_status status =
         bpe_create(file, json, byte_level, tokenizer->vocabulary, poll, &tokenizer->bpe, error);
     if (status != SEMBED_OK)

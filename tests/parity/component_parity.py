@@ -49,6 +49,9 @@ def cases():
     for name in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "ByteLevel", "Strip"):
         yield name, getattr(n, name)(), None, None, []
     yield "BERT", n.BertNormalizer(), p.BertPreTokenizer(), None, []
+    yield "BERT alone", n.BertNormalizer(), None, None, []
+    yield "words, stripped", n.Sequence([n.Strip(), n.Prepend("»")]), p.WhitespaceSplit(), None, []
+    yield "words, prefixed", n.Sequence([n.Strip(), n.Prepend(" ")]), p.ByteLevel(), None, []
     for flags in range(16):
         options = dict(clean_text=bool(flags & 1), handle_chinese_chars=bool(flags & 2),
                        strip_accents=(None, True, False)[flags % 3], lowercase=bool(flags & 8))
@@ -120,7 +123,9 @@ def write_tokenizer(folder, case, model):
     tokenizer.save(str(pathlib.Path(folder) / "tokenizer.json"))
 
 
-PLAIN = "Hello,  wOrld! Ünïcödé 你好 bcX é it's 42½ <a>b"
+PLAIN = "  Hello,  wOrld! Ünïcödé 你好 bcX é it's 42½ <a>b É\tc \n"
+# Marks that block one another, change places, compose, or are known to some crates alone.
+MARKS = "e\u0310\u0301 a\u0302\u0323 q\u0307\u0323 \u0344\u0323e \u1112\u1161\u11ab \U0001e922\U0001e944\U0001e94a\u0301"
 
 
 def fnv(numbers):
@@ -160,7 +165,7 @@ def golden_lines():
     yield {name: json.loads(Tokenizer(model).to_str())["model"] for name, model in zip(names, byte_models())}
     generator = random.Random(7)
     for case in cases():
-        texts = [PLAIN] + ["".join(generator.choice(SPECIAL) for _ in range(14)) for _ in range(2)]
+        texts = [PLAIN, MARKS, "".join(generator.choice(SPECIAL) for _ in range(14))]
         texts.append(long_text(texts))
         line = {"name": case[0], "texts": texts[:-1], "words": [], "digests": []}
         for name, model in zip(names, byte_models()):

@@ -170,6 +170,56 @@ static void offsets_are_left_alone_where_nobody_asks(void **state)
     close_fixture(&fixture);
 }
 
+/* <s> 0, </s> 1, <mask> 2, a 3, b 4, Ġ 5, Ġa 6, Ġb 7, ĠĠ 8, Ċ 9, ab 10, Ã 11, © 12, ĠÃ 13. The first
+ * %s is add_prefix_space of both, the last trim_offsets. */
+static const char *const roberta_json =
+    "{\"added_tokens\": [{\"id\": 2, \"content\": \"<mask>\", \"lstrip\": true, \"rstrip\": true}],"
+    "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": %s},"
+    "\"post_processor\": {\"type\": \"RobertaProcessing\", \"sep\": [\"</s>\", 1],"
+    " \"cls\": [\"<s>\", 0], \"add_prefix_space\": %s, \"trim_offsets\": %s},"
+    "\"model\": {\"type\": \"BPE\", \"vocab\": {\"<s>\": 0, \"</s>\": 1, \"<mask>\": 2, \"a\": 3,"
+    "\"b\": 4, \"\\u0120\": 5, \"\\u0120a\": 6, \"\\u0120b\": 7, \"\\u0120\\u0120\": 8,"
+    "\"\\u010A\": 9, \"ab\": 10, \"\\u00C3\": 11, \"\\u00A9\": 12, \"\\u0120\\u00C3\": 13},"
+    "\"merges\": [\"\\u0120 a\", \"\\u0120 b\", \"a b\", \"\\u0120 \\u00C3\","
+    " \"\\u0120 \\u0120\"]}}";
+
+static void spaces_are_taken_off_offsets_as_the_library_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *untrimmed, *trimmed, *prefixed, *prefixed_trimmed;
+    } cases[] = {
+        {"a b", "3:0:0:1 7:0:1:3", "3:0:0:1 7:0:2:3", "6:0:0:1 7:0:1:3", "6:0:0:1 7:0:2:3"},
+        {" a  b", "6:0:0:2 5:0:2:3 7:0:3:5", "6:0:1:2 5:0:3:3 7:0:4:5", "6:0:0:2 5:0:2:3 7:0:3:5",
+         "6:0:0:2 5:0:3:3 7:0:4:5"},
+        {"  a", "5:0:0:1 6:0:1:3", "5:0:1:1 6:0:2:3", "5:0:0:1 6:0:1:3", "5:0:0:0 6:0:2:3"},
+        {"ab\n", "10:0:0:2 9:0:2:3", "10:0:0:2 9:0:2:3", "6:0:0:1 4:0:1:2 9:0:2:3",
+         "6:0:0:1 4:0:1:2 9:0:2:3"},
+        {" \xE3\x80\x80<mask>  b", "2:0:0:12 4:0:12:13", "2:0:4:10 4:0:12:13", "2:0:0:12 7:0:12:13",
+         "2:0:4:10 7:0:13:13"},
+        {"\xC3\xA9 \xC3\xA9", "11:0:0:2 12:0:0:2 13:0:2:5 12:0:3:5",
+         "11:0:0:2 12:0:0:2 13:0:3:5 12:0:3:5", "13:0:0:2 12:0:0:2 13:0:2:5 12:0:3:5",
+         "13:0:0:2 12:0:0:2 13:0:3:5 12:0:3:5"},
+        {"   ", "8:0:0:2 5:0:2:3", "8:0:2:2 5:0:3:3", "8:0:0:2 5:0:2:3", "8:0:2:2 5:0:3:3"},
+        {" ", "5:0:0:1", "5:0:1:1", "5:0:0:1", "5:0:0:0"},
+    };
+    for (int which = 0; which < 4; which++) {
+        char json[2048], expected[256];
+        const char *prefix = which & 2 ? "true" : "false", *trim = which & 1 ? "true" : "false";
+        assert_in_range(snprintf(json, sizeof json, roberta_json, prefix, prefix, trim), 1,
+                        sizeof json - 1);
+        struct fixture fixture = open_json(json);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            const char *const columns[] = {cases[i].untrimmed, cases[i].trimmed, cases[i].prefixed,
+                                           cases[i].prefixed_trimmed};
+            snprintf(expected, sizeof expected, "0:0:0:0 %s 1:0:0:0", columns[which]);
+            assert_string_equal(encode(&fixture, cases[i].text, strlen(cases[i].text), SIZE_MAX),
+                                expected);
+        }
+        close_fixture(&fixture);
+    }
+}
+
 /* ------------------------------------------------------------------------------- limits */
 
 static void a_limit_cuts_before_the_closing_token(void **state)
@@ -371,6 +421,51 @@ static void tokens_of_the_small_files_are_added(void **state)
     folder_remove(folder);
 }
 
+/* special_tokens_map.json is of old: it counts only beside a tokenizer_config.json without tokens. */
+static void listed_tokens_outweigh_the_older_file(void **state)
+{
+    (void)state;
+    char *folder = folder_create();
+    folder_write_text(folder, "tokenizer.json", bert_json);
+    folder_write_text(folder, "special_tokens_map.json", "{\"pad_token\": \"<old>\"}");
+    folder_write_text(folder, "tokenizer_config.json",
+                      "{\"pad_token\": \"<pad>\", \"added_tokens_decoder\": {\"18\": "
+                      "{\"content\": \"<pad>\", \"special\": true, \"lstrip\": true}}}");
+    struct fixture fixture = open_folder(folder);
+    assert_string_equal(encode(&fixture, "a <pad>", 7, SIZE_MAX),
+                        "2:0:0:0 5:0:0:1 18:0:1:7 3:0:0:0");
+    assert_int_equal(tokenizer_id_limit(fixture.tokenizer), 19);
+    close_fixture(&fixture);
+    folder_write_text(folder, "tokenizer_config.json",
+                      "{\"pad_token\": \"<pad>\", \"split_special_tokens\": true}");
+    fixture = open_folder(folder);
+    assert_string_equal(encode(&fixture, "[MASK]", 6, SIZE_MAX),
+                        "2:0:0:0 1:0:0:1 1:0:1:5 1:0:5:6 3:0:0:0");
+    size_t length;
+    assert_memory_equal(tokenizer_token(fixture.tokenizer, 18, &length), "<old>", 5);
+    close_fixture(&fixture);
+    folder_remove(folder);
+}
+
+/* Lines may end in CR LF; white space behind a token is none of it. */
+static void a_vocab_txt_is_read_line_by_line(void **state)
+{
+    (void)state;
+    char *folder = folder_create();
+    folder_write_text(folder, "vocab.txt",
+                      "[PAD]\r\n[UNK] \n[CLS]\n\n[SEP]\xE3\x80\x80\n[MASK]\nab\n##c\nAb");
+    struct fixture fixture = open_folder(folder);
+    assert_string_equal(encode(&fixture, "ABC z[SEP]", 10, SIZE_MAX),
+                        "2:0:0:0 6:0:0:2 7:0:2:3 1:0:4:5 4:0:5:10 4:0:0:0");
+    close_fixture(&fixture);
+    folder_write_text(folder, "tokenizer_config.json", "{\"do_lower_case\": false}");
+    fixture = open_folder(folder);
+    assert_string_equal(encode(&fixture, "Abc ab", 6, SIZE_MAX),
+                        "2:0:0:0 8:0:0:2 7:0:2:3 6:0:4:6 4:0:0:0");
+    close_fixture(&fixture);
+    folder_remove(folder);
+}
+
 /* ------------------------------------------------------------------------------- refusals */
 
 /* bert_json with one string in it replaced. */
@@ -538,6 +633,7 @@ int main(void)
         cmocka_unit_test(texts_become_the_library_s_tokens),
         cmocka_unit_test(bytes_that_are_no_text_keep_their_places),
         cmocka_unit_test(offsets_are_left_alone_where_nobody_asks),
+        cmocka_unit_test(spaces_are_taken_off_offsets_as_the_library_does),
         cmocka_unit_test(a_limit_cuts_before_the_closing_token),
         cmocka_unit_test(pairs_are_cut_longest_first),
         cmocka_unit_test(work_beyond_the_limit_is_not_done),
@@ -547,6 +643,8 @@ int main(void)
         cmocka_unit_test(tokens_have_their_spelling),
         cmocka_unit_test(the_longest_input_is_in_tokenizer_config),
         cmocka_unit_test(tokens_of_the_small_files_are_added),
+        cmocka_unit_test(listed_tokens_outweigh_the_older_file),
+        cmocka_unit_test(a_vocab_txt_is_read_line_by_line),
         cmocka_unit_test(what_is_unknown_is_named),
         cmocka_unit_test(a_folder_without_a_tokenizer_says_what_was_looked_for),
         cmocka_unit_test(a_word_without_an_unknown_token_is_an_error_at_last),
