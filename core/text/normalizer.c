@@ -1,5 +1,6 @@
 #include "core/text/normalizer.h"
 
+#include "core/text/components.h"
 #include "core/text/normalizer_steps.h"
 
 enum step_type {
@@ -173,48 +174,22 @@ static sembed_status append_step(struct normalizer *normalizer, enum step_type t
     return SEMBED_OK;
 }
 
-static sembed_status read_steps(const struct json_file *file, const json_t *json,
-                                struct normalizer *normalizer, unsigned depth, sembed_error *error);
+static component_reader read_step;
 
-static sembed_status read_sequence(const struct json_file *file, const json_t *json,
-                                   struct normalizer *normalizer, unsigned depth,
-                                   sembed_error *error)
-{
-    const json_t *parts = json_object_get(json, "normalizers");
-    if (!json_is_array(parts))
-        return json_expected(file, "normalizers", "an array", parts, error);
-    if (depth == 0)
-        return error_set(error, SEMBED_LIMIT, "%s: key 'normalizer': nested too deep", file->path);
-    for (size_t i = 0; i < json_array_size(parts); i++) {
-        sembed_status status =
-            read_steps(file, json_array_get(parts, i), normalizer, depth - 1, error);
-        if (status != SEMBED_OK)
-            return status;
-    }
-    return SEMBED_OK;
-}
+static const struct component_kind kind = {"normalizer", "normalizers", read_step};
 
-static sembed_status read_steps(const struct json_file *file, const json_t *json,
-                                struct normalizer *normalizer, unsigned depth, sembed_error *error)
+static sembed_status read_step(void *owner, const struct json_file *file, const json_t *json,
+                               const char *type, sembed_error *error)
 {
-    const char *type;
-    sembed_status status = json_get_string(file, json, "type", &type, error);
-    if (status != SEMBED_OK)
-        return status;
-    if (strcmp(type, "Sequence") == 0)
-        return read_sequence(file, json, normalizer, depth, error);
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
         if (strcmp(readers[i].name, type) != 0)
             continue;
         struct step *step = NULL;
-        status = append_step(normalizer, readers[i].type, &step, error);
+        sembed_status status = append_step(owner, readers[i].type, &step, error);
         return status == SEMBED_OK ? readers[i].read(file, json, step, error) : status;
     }
-    return error_set(error, SEMBED_UNSUPPORTED, "%s: key 'normalizer': type '%s' is not supported",
-                     file->path, type);
+    return component_unknown(&kind, file, type, error);
 }
-
-#define DEEPEST_SEQUENCE 16
 
 sembed_status normalizer_create(const struct json_file *file, const json_t *json,
                                 struct normalizer **normalizer, sembed_error *error)
@@ -222,9 +197,7 @@ sembed_status normalizer_create(const struct json_file *file, const json_t *json
     struct normalizer *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "a normalizer");
-    sembed_status status = SEMBED_OK;
-    if (json && !json_is_null(json))
-        status = read_steps(file, json, made, DEEPEST_SEQUENCE, error);
+    sembed_status status = components_read(&kind, made, file, json, error);
     if (status != SEMBED_OK) {
         normalizer_destroy(made);
         return status;

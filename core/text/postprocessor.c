@@ -1,6 +1,7 @@
 #include "core/text/postprocessor.h"
 
 #include "core/base/memory.h"
+#include "core/text/components.h"
 
 #include <string.h>
 
@@ -130,16 +131,22 @@ static sembed_status append_all(struct template *template, const struct template
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
+/* The parts of the pair; the first three are those of a single text. */
+static sembed_status make_templates(struct postprocessor *postprocessor,
+                                    const struct template_part *parts, size_t count,
+                                    sembed_error *error)
+{
+    sembed_status status = append_all(&postprocessor->single, parts, 3, error);
+    return status == SEMBED_OK ? append_all(&postprocessor->pair, parts, count, error) : status;
+}
+
 sembed_status postprocessor_make_bert(struct postprocessor *postprocessor, uint32_t cls,
                                       uint32_t sep, sembed_error *error)
 {
     const struct template_part parts[] = {
         {cls, 0}, {TEMPLATE_FIRST, 0}, {sep, 0}, {TEMPLATE_SECOND, 1}, {sep, 1},
     };
-    sembed_status status = append_all(&postprocessor->single, parts, 3, error);
-    if (status == SEMBED_OK)
-        status = append_all(&postprocessor->pair, parts, COUNT(parts), error);
-    return status;
+    return make_templates(postprocessor, parts, COUNT(parts), error);
 }
 
 sembed_status postprocessor_make_roberta(struct postprocessor *postprocessor, uint32_t cls,
@@ -148,10 +155,7 @@ sembed_status postprocessor_make_roberta(struct postprocessor *postprocessor, ui
     const struct template_part parts[] = {
         {cls, 0}, {TEMPLATE_FIRST, 0}, {sep, 0}, {sep, 0}, {TEMPLATE_SECOND, 0}, {sep, 0},
     };
-    sembed_status status = append_all(&postprocessor->single, parts, 3, error);
-    if (status == SEMBED_OK)
-        status = append_all(&postprocessor->pair, parts, COUNT(parts), error);
-    return status;
+    return make_templates(postprocessor, parts, COUNT(parts), error);
 }
 
 sembed_status postprocessor_add_trim(struct postprocessor *postprocessor, const char *name,
@@ -165,16 +169,20 @@ sembed_status postprocessor_add_trim(struct postprocessor *postprocessor, const 
     return SEMBED_OK;
 }
 
+static sembed_status read_cls_and_sep(const struct json_file *file, const json_t *json,
+                                      uint32_t *cls, uint32_t *sep, sembed_error *error)
+{
+    *cls = *sep = 0;
+    sembed_status status = read_token(file, json, "cls", cls, error);
+    return status == SEMBED_OK ? read_token(file, json, "sep", sep, error) : status;
+}
+
 static sembed_status read_bert(const struct json_file *file, const json_t *json,
                                struct postprocessor *postprocessor, sembed_error *error)
 {
-    uint32_t cls = 0, sep = 0;
-    sembed_status status = read_token(file, json, "cls", &cls, error);
-    if (status == SEMBED_OK)
-        status = read_token(file, json, "sep", &sep, error);
-    if (status == SEMBED_OK)
-        status = postprocessor_make_bert(postprocessor, cls, sep, error);
-    return status;
+    uint32_t cls, sep;
+    sembed_status status = read_cls_and_sep(file, json, &cls, &sep, error);
+    return status == SEMBED_OK ? postprocessor_make_bert(postprocessor, cls, sep, error) : status;
 }
 
 static sembed_status read_trim(const struct json_file *file, const json_t *json,
@@ -192,41 +200,15 @@ static sembed_status read_trim(const struct json_file *file, const json_t *json,
 static sembed_status read_roberta(const struct json_file *file, const json_t *json,
                                   struct postprocessor *postprocessor, sembed_error *error)
 {
-    uint32_t cls = 0, sep = 0;
-    sembed_status status = read_token(file, json, "cls", &cls, error);
-    if (status == SEMBED_OK)
-        status = read_token(file, json, "sep", &sep, error);
+    uint32_t cls, sep;
+    sembed_status status = read_cls_and_sep(file, json, &cls, &sep, error);
     if (status == SEMBED_OK)
         status = read_trim(file, json, postprocessor, error);
-    if (status == SEMBED_OK)
-        status = postprocessor_make_roberta(postprocessor, cls, sep, error);
-    return status;
+    return status == SEMBED_OK ? postprocessor_make_roberta(postprocessor, cls, sep, error)
+                               : status;
 }
 
 /* ------------------------------------------------------------------------------- any kind */
-
-static sembed_status read_processor(const struct json_file *file, const json_t *json,
-                                    struct postprocessor *postprocessor, unsigned depth,
-                                    sembed_error *error);
-
-static sembed_status read_sequence(const struct json_file *file, const json_t *json,
-                                   struct postprocessor *postprocessor, unsigned depth,
-                                   sembed_error *error)
-{
-    const json_t *parts = json_object_get(json, "processors");
-    if (!json_is_array(parts))
-        return json_expected(file, "processors", "an array", parts, error);
-    if (depth == 0)
-        return error_set(error, SEMBED_LIMIT, "%s: key 'post_processor': nested too deep",
-                         file->path);
-    for (size_t i = 0; i < json_array_size(parts); i++) {
-        sembed_status status =
-            read_processor(file, json_array_get(parts, i), postprocessor, depth - 1, error);
-        if (status != SEMBED_OK)
-            return status;
-    }
-    return SEMBED_OK;
-}
 
 typedef sembed_status processor_reader(const struct json_file *file, const json_t *json,
                                        struct postprocessor *postprocessor, sembed_error *error);
@@ -242,16 +224,14 @@ static const struct {
     {"ByteLevel", read_trim, false},
 };
 
-static sembed_status read_processor(const struct json_file *file, const json_t *json,
-                                    struct postprocessor *postprocessor, unsigned depth,
-                                    sembed_error *error)
+static component_reader read_processor;
+
+static const struct component_kind kind = {"post_processor", "processors", read_processor};
+
+static sembed_status read_processor(void *owner, const struct json_file *file, const json_t *json,
+                                    const char *type, sembed_error *error)
 {
-    const char *type;
-    sembed_status status = json_get_string(file, json, "type", &type, error);
-    if (status != SEMBED_OK)
-        return status;
-    if (strcmp(type, "Sequence") == 0)
-        return read_sequence(file, json, postprocessor, depth, error);
+    struct postprocessor *postprocessor = owner;
     for (size_t i = 0; i < COUNT(readers); i++) {
         if (strcmp(readers[i].type, type) != 0)
             continue;
@@ -261,23 +241,18 @@ static sembed_status read_processor(const struct json_file *file, const json_t *
                              file->path, type);
         return readers[i].read(file, json, postprocessor, error);
     }
-    return error_set(error, SEMBED_UNSUPPORTED,
-                     "%s: key 'post_processor': type '%s' is not supported", file->path, type);
+    return component_unknown(&kind, file, type, error);
 }
-
-#define DEEPEST_SEQUENCE 16
 
 sembed_status postprocessor_read(const struct json_file *file, const json_t *json,
                                  struct postprocessor *postprocessor, sembed_error *error)
 {
-    if (json && !json_is_null(json)) {
-        sembed_status status = read_processor(file, json, postprocessor, DEEPEST_SEQUENCE, error);
-        if (status != SEMBED_OK || postprocessor->single.count)
-            return status;
-    }
+    sembed_status status = components_read(&kind, postprocessor, file, json, error);
+    if (status != SEMBED_OK || postprocessor->single.count)
+        return status;
     /* Nothing added: the sequences one behind the other. */
     const struct template_part parts[] = {{TEMPLATE_FIRST, 0}, {TEMPLATE_SECOND, 1}};
-    sembed_status status = append_all(&postprocessor->single, parts, 1, error);
+    status = append_all(&postprocessor->single, parts, 1, error);
     if (status == SEMBED_OK)
         status = append_all(&postprocessor->pair, parts, COUNT(parts), error);
     return status;

@@ -1,5 +1,6 @@
 #include "core/text/pretokenizer.h"
 
+#include "core/text/components.h"
 #include "core/text/pretokenizer_steps.h"
 
 enum step_type {
@@ -269,47 +270,18 @@ static const struct {
     {"ByteLevel", read_byte_level},
 };
 
-static sembed_status read_steps(const struct json_file *file, const json_t *json,
-                                struct pretokenizer *pretokenizer, unsigned depth,
-                                sembed_error *error);
+static component_reader read_component;
 
-static sembed_status read_sequence(const struct json_file *file, const json_t *json,
-                                   struct pretokenizer *pretokenizer, unsigned depth,
-                                   sembed_error *error)
-{
-    const json_t *parts = json_object_get(json, "pretokenizers");
-    if (!json_is_array(parts))
-        return json_expected(file, "pretokenizers", "an array", parts, error);
-    if (depth == 0)
-        return error_set(error, SEMBED_LIMIT, "%s: key 'pre_tokenizer': nested too deep",
-                         file->path);
-    for (size_t i = 0; i < json_array_size(parts); i++) {
-        sembed_status status =
-            read_steps(file, json_array_get(parts, i), pretokenizer, depth - 1, error);
-        if (status != SEMBED_OK)
-            return status;
-    }
-    return SEMBED_OK;
-}
+static const struct component_kind kind = {"pre_tokenizer", "pretokenizers", read_component};
 
-static sembed_status read_steps(const struct json_file *file, const json_t *json,
-                                struct pretokenizer *pretokenizer, unsigned depth,
-                                sembed_error *error)
+static sembed_status read_component(void *owner, const struct json_file *file, const json_t *json,
+                                    const char *type, sembed_error *error)
 {
-    const char *type;
-    sembed_status status = json_get_string(file, json, "type", &type, error);
-    if (status != SEMBED_OK)
-        return status;
-    if (strcmp(type, "Sequence") == 0)
-        return read_sequence(file, json, pretokenizer, depth, error);
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
         if (strcmp(readers[i].type, type) == 0)
-            return readers[i].read(file, json, pretokenizer, error);
-    return error_set(error, SEMBED_UNSUPPORTED,
-                     "%s: key 'pre_tokenizer': type '%s' is not supported", file->path, type);
+            return readers[i].read(file, json, owner, error);
+    return component_unknown(&kind, file, type, error);
 }
-
-#define DEEPEST_SEQUENCE 16
 
 sembed_status pretokenizer_create(const struct json_file *file, const json_t *json,
                                   struct pretokenizer **pretokenizer, sembed_error *error)
@@ -317,9 +289,7 @@ sembed_status pretokenizer_create(const struct json_file *file, const json_t *js
     struct pretokenizer *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "a pre-tokenizer");
-    sembed_status status = SEMBED_OK;
-    if (json && !json_is_null(json))
-        status = read_steps(file, json, made, DEEPEST_SEQUENCE, error);
+    sembed_status status = components_read(&kind, made, file, json, error);
     if (status != SEMBED_OK) {
         pretokenizer_destroy(made);
         return status;
