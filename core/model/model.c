@@ -94,11 +94,6 @@ static sembed_status load_encoder(struct sembed_model *model, const sembed_poll 
         return error_no_memory(error, "the list of layers");
     sembed_status status = weights_find(&model->weights, &model->architecture, layers, &weights,
                                         &model->parameters, error);
-    size_t id_limit = tokenizer_id_limit(model->tokenizer);
-    if (status == SEMBED_OK && id_limit > weights.words.rows)
-        status = error_set(error, SEMBED_MALFORMED,
-                           "%s: expected word embeddings for the tokenizer's %zu ids, found %zu",
-                           model->folder, id_limit, weights.words.rows);
     if (status == SEMBED_OK)
         status = encoder_create(config, &weights, poll, &model->encoder, error);
     memory_free(layers);
