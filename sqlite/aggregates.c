@@ -135,8 +135,8 @@ static sembed_status read_metric(sqlite3_value *value, int *metric, sembed_error
                          "expected 'cosine', 'dot', 'euclidean' or 'manhattan', found '%s'", name);
 }
 
-/* triplet_accuracy(anchor, positive, negative, metric) → REAL: the share of rows in which the anchor
- * is closer to the positive. Source: sentence_transformers' TripletEvaluator. */
+/* triplet_accuracy(anchor, positive, negative [, metric]) → REAL: the share of rows in which the anchor
+ * is closer to the positive, by the cosine where no metric is named. Source: sentence_transformers' TripletEvaluator. */
 void triplet_accuracy_step(sqlite3_context *context, int count, sqlite3_value **values)
 {
     if (any_null(count, values))
@@ -156,7 +156,7 @@ void triplet_accuracy_step(sqlite3_context *context, int count, sqlite3_value **
         status =
             vector_read_pair(NULL, "triplet_accuracy", 1, values, &positive, &negative, &error);
     }
-    if (!status)
+    if (!status && count > 3)
         status = read_metric(values[3], &metric, &error);
     if (status) {
         function_fail(context, &error);

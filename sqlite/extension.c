@@ -67,6 +67,7 @@ static const struct function functions[] = {
     {"token_count", 2, BY_MODEL, function_token_count, NULL},
     {"pearson", 2, READS_NUMBERS, pearson_step, pearson_final},
     {"spearman", 2, READS_NUMBERS, spearman_step, spearman_final},
+    {"triplet_accuracy", 3, READS_VECTORS, triplet_accuracy_step, triplet_accuracy_final},
     {"triplet_accuracy", 4, READS_VECTORS, triplet_accuracy_step, triplet_accuracy_final},
     {"negative_mse", 2, READS_VECTORS, negative_mse_step, negative_mse_final},
     {"sembed_load", 2, SQLITE_DIRECTONLY, function_sembed_load, NULL},

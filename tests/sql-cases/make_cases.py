@@ -320,6 +320,9 @@ for metric, function in (("cosine", "cos_sim"), ("dot", "dot_score"), ("euclidea
     case(f"triplet_accuracy, {metric}",
          f"SELECT triplet_accuracy(column1, column2, column3, '{metric}') FROM {values(rows)}",
          result=[[sum(right) / len(right)]])
+    if metric == "cosine":
+        case("triplet_accuracy", f"SELECT triplet_accuracy(column1, column2, column3) FROM {values(rows)}",
+             result=[[sum(right) / len(right)]])
 case("triplet_accuracy by another metric", error="hamming",
      sql=f"SELECT triplet_accuracy({literal([1])}, {literal([1])}, {literal([1])}, 'hamming')")
 case("triplet_accuracy of different sizes", error="1 and 2 dimensions",
