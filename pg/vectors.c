@@ -19,7 +19,8 @@ Datum sembed_sql_truncate_dim(PG_FUNCTION_ARGS)
     if (wanted < 1 || wanted > dimensions)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("truncate_dim: expected 1 to the %d dimensions of the vector, found %d", dimensions, wanted)));
+                 errmsg("truncate_dim: expected 1 to the %d dimensions of the vector, found %d",
+                        dimensions, wanted)));
     cut = vector_create(wanted);
     memcpy(vector_elements(cut), vector_elements(vector), wanted * sizeof(float));
     PG_RETURN_ARRAYTYPE_P(cut);
