@@ -354,10 +354,12 @@ static void clear_padding(const struct run *run, float *matrix, size_t width)
     memset(matrix + run->tokens * width, 0, (run->padded - run->tokens) * width * sizeof *matrix);
 }
 
-/* y = activation(x·weightᵀ + bias) for every token; a text is a group of rows. */
+/* y = activation(x·weightᵀ + bias) for every token, unless it is to stop; a text is a group of rows. */
 static sembed_status multiply(const struct run *run, const struct gemm_weights *weights,
                               const float *x, float *y, sembed_error *error)
 {
+    if (poll_wants_stop(run->poll))
+        return error_canceled(error);
     return gemm_run(weights, run->gemm, x, run->texts->starts, run->texts->texts, y, error);
 }
 
@@ -432,8 +434,7 @@ sembed_status encoder_run(const struct encoder *encoder, struct encoder_session 
     clear_padding(&run, run.context, encoder->config.hidden_size);
     status = embed(&run, error);
     for (size_t i = 0; status == SEMBED_OK && i < (layers ? layers : encoder->config.layers); i++)
-        status = poll_wants_stop(poll) ? error_canceled(error)
-                                       : run_layer(&run, &encoder->layers[i], error);
+        status = run_layer(&run, &encoder->layers[i], error);
     if (status == SEMBED_OK)
         *hidden = run.hidden;
     return status;
