@@ -52,7 +52,7 @@ CORE_LIBS = $(ENGINE_LIBS) -lutf8proc -lpcre2-8 -ljansson -lm -lpthread
 
 CORE_SOURCES := $(wildcard core/*.c core/base/*.c core/text/*.c core/model/*.c core/compute/*.c)
 ifneq ($(ONEDNN),yes)
-CORE_SOURCES := $(filter-out core/compute/gemm_onednn.c,$(CORE_SOURCES))
+CORE_SOURCES := $(filter-out core/compute/gemm_onednn.c core/compute/onednn_weights.c,$(CORE_SOURCES))
 endif
 CORE_OBJECTS := $(CORE_SOURCES:%.c=$(BUILD)/%.o)
 

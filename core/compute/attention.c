@@ -24,14 +24,23 @@ size_t relative_bucket(long distance, size_t buckets, size_t max_distance)
     return base + (bucket < half - 1 ? bucket : half - 1);
 }
 
+/* Floats that a kernel may read behind the values. */
+#define BEHIND_VALUES (MEMORY_ALIGNMENT / sizeof(float))
+
+static struct relative_bias empty_bias(const struct encoder_config *config)
+{
+    return (struct relative_bias){.stride = 2 * config->max_tokens - 1,
+                                  .center = config->max_tokens - 1};
+}
+
 static void spread_buckets(const struct encoder_config *config, const float *table,
-                           struct relative_bias *bias)
+                           const struct relative_bias *bias, float *values)
 {
     for (size_t place = 0; place < bias->stride; place++) {
         size_t bucket = relative_bucket((long)place - (long)bias->center, config->relative_buckets,
                                         config->relative_max_distance);
         for (size_t head = 0; head < config->heads; head++)
-            bias->values[head * bias->stride + place] = table[bucket * config->heads + head];
+            values[head * bias->stride + place] = table[bucket * config->heads + head];
     }
 }
 
@@ -40,25 +49,42 @@ sembed_status relative_bias_create(const struct encoder_config *config, const st
 {
     const char *what = "relative position bias";
     size_t numbers, entries;
-    float *buckets;
+    float *buckets, *values;
     sembed_status status = check_shape(table, config->relative_buckets, config->heads, what, error);
     if (status != SEMBED_OK)
         return status;
-    bias->stride = 2 * config->max_tokens - 1;
-    bias->center = config->max_tokens - 1;
+    *bias = empty_bias(config);
     if (!size_multiply(bias->stride, config->heads, &numbers) ||
         !size_multiply(config->relative_buckets, config->heads, &entries))
         return error_no_memory(error, what);
     buckets = memory_calloc(entries, sizeof *buckets);
-    bias->values = memory_calloc(numbers + MEMORY_ALIGNMENT / sizeof(float), sizeof(float));
-    if (!buckets || !bias->values) {
+    values = memory_calloc(numbers + BEHIND_VALUES, sizeof *values);
+    bias->values = values;
+    if (!buckets || !values) {
         memory_free(buckets);
         return error_no_memory(error, what);
     }
     kernels()->widen(table->type, table->data, entries, buckets);
-    spread_buckets(config, buckets, bias);
+    spread_buckets(config, buckets, bias, values);
     memory_free(buckets);
     return SEMBED_OK;
+}
+
+size_t relative_bias_bytes(const struct encoder_config *config, const struct relative_bias *bias)
+{
+    return (bias->stride * config->heads + BEHIND_VALUES) * sizeof *bias->values;
+}
+
+sembed_status relative_bias_open(const struct encoder_config *config, struct flat_reader *reader,
+                                 struct relative_bias *bias, sembed_error *error)
+{
+    const void *values;
+    *bias = empty_bias(config);
+    sembed_status status = flat_read(reader, relative_bias_bytes(config, bias),
+                                     "relative position bias", &values, error);
+    if (status == SEMBED_OK)
+        bias->values = values;
+    return status;
 }
 
 size_t attend_scratch(const struct encoder_config *config, size_t longest_text)

@@ -9,16 +9,22 @@
  * (i − j)] is added to what head h makes of the query at i and the key at j.
  */
 struct relative_bias {
-    float *values; /* [heads, stride] and a vector more; NULL: the model has none */
-    size_t stride; /* 2·max_tokens − 1 */
-    size_t center; /* max_tokens − 1 */
+    const float *values; /* [heads, stride] and a vector more; NULL: the model has none */
+    size_t stride;       /* 2·max_tokens − 1 */
+    size_t center;       /* max_tokens − 1 */
 };
 
-/* From the table [relative_buckets, heads]. Free with memory_free(bias->values). */
+/* From the table [relative_buckets, heads]. Free its values with memory_free. */
 SEMBED_MUST_CHECK sembed_status relative_bias_create(const struct encoder_config *config,
                                                      const struct tensor *table,
                                                      struct relative_bias *bias,
                                                      sembed_error *error);
+
+/* The bytes of its values, and the same bias over values that lie in flat bytes. */
+size_t relative_bias_bytes(const struct encoder_config *config, const struct relative_bias *bias);
+SEMBED_MUST_CHECK sembed_status relative_bias_open(const struct encoder_config *config,
+                                                   struct flat_reader *reader,
+                                                   struct relative_bias *bias, sembed_error *error);
 
 /* The bucket of a query at i and a key at j by their distance i − j. Source:
  * relative_position_bucket in transformers' modeling_mpnet.py. */

@@ -24,6 +24,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/error.h"
+#include "core/base/flat.h"
 #include "core/compute/tensor.h"
 
 struct norm_weights {
@@ -52,6 +53,7 @@ struct encoder_config {
     size_t position_offset;
     float norm_epsilon;
     enum activation activation;
+    enum precision precision;
     size_t relative_buckets;      /* MPNet: 32; 0: no relative position bias */
     size_t relative_max_distance; /* MPNet: 128 */
 };
@@ -79,6 +81,26 @@ SEMBED_MUST_CHECK sembed_status encoder_create(const struct encoder_config *conf
                                                const sembed_poll *poll, struct encoder **encoder,
                                                sembed_error *error);
 void encoder_destroy(struct encoder *encoder); /* NULL is allowed */
+
+/*
+ * What encoder_create made, as flat bytes (core/base/flat.h) for a compiled image of the model:
+ *
+ *     encoder_save   writes norms, relative bias and packed matrices; not the config and not the
+ *                    tensors that are read in place, which an image holds in its own way.
+ *     encoder_open   makes the same encoder of them: nothing is copied but the structs that point,
+ *                    and hidden states have the same bits. The flat bytes, and the tensors read in
+ *                    place, must stay until encoder_destroy.
+ *
+ * Of `weights` only words, positions and token_types are read. An image made by another engine or
+ * on another CPU is told apart by gemm_fingerprint(config.precision), which should be compared first;
+ * encoder_open refuses what does not fit (SEMBED_MALFORMED, SEMBED_UNSUPPORTED: see gemm_open), and
+ * checks every size, but believes the numbers themselves.
+ */
+void encoder_save(const struct encoder *encoder, struct flat_writer *writer);
+SEMBED_MUST_CHECK sembed_status encoder_open(const struct encoder_config *config,
+                                             const struct encoder_weights *weights,
+                                             struct flat_reader *reader, struct encoder **encoder,
+                                             sembed_error *error);
 
 SEMBED_MUST_CHECK sembed_status encoder_session_create(struct encoder_session **session,
                                                        sembed_error *error);

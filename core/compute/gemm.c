@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +20,17 @@ static const struct gemm_engine *const engines[] = {
 
 struct gemm_weights {
     size_t engine; /* index in engines */
-    size_t outputs, inputs;
+    struct gemm_shape shape;
+    const float *bias; /* [outputs]; zeros where there is none */
+    void *owned;       /* the block that bias points into; NULL: flat bytes of the caller's */
     void *packed;
+};
+
+/* What goes before packed weights in flat bytes. */
+struct gemm_record {
+    char engine[16];
+    uint64_t outputs, inputs;
+    uint32_t activation, precision;
 };
 
 struct gemm_session {
@@ -58,28 +68,60 @@ static sembed_status error_unknown_engine(sembed_error *error)
                      getenv("SEMBED_ENGINE"));
 }
 
-sembed_status gemm_pack(const float *weight, const float *bias, size_t outputs, size_t inputs,
-                        enum activation activation, struct gemm_weights **weights,
-                        sembed_error *error)
+static const char *const precision_names[] = {"f32", "bf16", "int8"};
+
+/* Weights of that shape with nothing in them yet. */
+static sembed_status weights_create(const struct gemm_shape *shape, struct gemm_weights **weights,
+                                    sembed_error *error)
 {
-    *weights = NULL;
     size_t engine = chosen_engine();
     if (engine == ENGINES)
         return error_unknown_engine(error);
     /* Both engines count in ints. */
-    if (outputs == 0 || inputs == 0 || outputs > INT32_MAX || inputs > INT32_MAX)
+    if (shape->outputs == 0 || shape->inputs == 0 || shape->outputs > INT32_MAX ||
+        shape->inputs > INT32_MAX)
         return error_set(error, SEMBED_LIMIT, "a matrix of %zu × %zu numbers cannot be multiplied",
-                         outputs, inputs);
+                         shape->outputs, shape->inputs);
+    if (shape->precision != PRECISION_F32)
+        return error_set(error, SEMBED_UNSUPPORTED, "precision %s is not there",
+                         precision_names[shape->precision]);
     struct gemm_weights *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "packed weights");
     made->engine = engine;
-    made->outputs = outputs;
-    made->inputs = inputs;
-    struct gemm_shape shape = {outputs, inputs, activation};
-    sembed_status status = engines[engine]->pack(&shape, weight, bias, &made->packed, error);
+    made->shape = *shape;
+    *weights = made;
+    return SEMBED_OK;
+}
+
+static sembed_status fill_weights(struct gemm_weights *weights, const float *weight,
+                                  const float *bias, sembed_error *error)
+{
+    size_t bytes = weights->shape.outputs * sizeof *bias;
+    float *copy = memory_aligned(bytes);
+    weights->owned = copy;
+    if (!copy)
+        return error_no_memory(error, "packed weights");
+    if (bias)
+        memcpy(copy, bias, bytes);
+    else
+        memset(copy, 0, bytes);
+    weights->bias = copy;
+    return engines[weights->engine]->pack(&weights->shape, weight, weights->bias, &weights->packed,
+                                          error);
+}
+
+sembed_status gemm_pack(const struct gemm_shape *shape, const float *weight, const float *bias,
+                        struct gemm_weights **weights, sembed_error *error)
+{
+    struct gemm_weights *made;
+    *weights = NULL;
+    sembed_status status = weights_create(shape, &made, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = fill_weights(made, weight, bias, error);
     if (status != SEMBED_OK) {
-        memory_free(made);
+        gemm_weights_destroy(made);
         return status;
     }
     *weights = made;
@@ -90,18 +132,103 @@ void gemm_weights_destroy(struct gemm_weights *weights)
 {
     if (!weights)
         return;
-    engines[weights->engine]->packed_destroy(weights->packed);
+    if (weights->packed)
+        engines[weights->engine]->packed_destroy(weights->packed);
+    memory_free(weights->owned);
     memory_free(weights);
+}
+
+/* --------------------------------------------------------------------------------- flat bytes */
+
+static struct gemm_record make_record(size_t engine, const struct gemm_shape *shape)
+{
+    struct gemm_record record = {.outputs = shape->outputs,
+                                 .inputs = shape->inputs,
+                                 .activation = shape->activation,
+                                 .precision = shape->precision};
+    snprintf(record.engine, sizeof record.engine, "%s", engines[engine]->choice);
+    return record;
+}
+
+void gemm_save(const struct gemm_weights *weights, struct flat_writer *writer)
+{
+    struct gemm_record record = make_record(weights->engine, &weights->shape);
+    flat_write(writer, &record, sizeof record);
+    flat_write(writer, weights->bias, weights->shape.outputs * sizeof *weights->bias);
+    engines[weights->engine]->save(weights->packed, writer);
+}
+
+static sembed_status check_record(const struct gemm_record *found,
+                                  const struct gemm_record *expected, sembed_error *error)
+{
+    if (memcmp(found->engine, expected->engine, sizeof found->engine) != 0)
+        return error_set(error, SEMBED_UNSUPPORTED,
+                         "packed weights: expected those of engine %s, found %.16s",
+                         expected->engine, found->engine);
+    if (memcmp(found, expected, sizeof *found) != 0)
+        return error_set(error, SEMBED_MALFORMED,
+                         "packed weights: expected [%zu, %zu], activation %u, precision %u, found "
+                         "[%zu, %zu], %u, %u",
+                         (size_t)expected->outputs, (size_t)expected->inputs,
+                         (unsigned)expected->activation, (unsigned)expected->precision,
+                         (size_t)found->outputs, (size_t)found->inputs, (unsigned)found->activation,
+                         (unsigned)found->precision);
+    return SEMBED_OK;
+}
+
+static sembed_status open_weights(struct gemm_weights *weights, struct flat_reader *reader,
+                                  sembed_error *error)
+{
+    const struct gemm_record expected = make_record(weights->engine, &weights->shape);
+    const void *found, *bias;
+    sembed_status status = flat_read(reader, sizeof expected, "packed weights", &found, error);
+    if (status == SEMBED_OK)
+        status = check_record(found, &expected, error);
+    if (status == SEMBED_OK)
+        status = flat_read(reader, weights->shape.outputs * sizeof(float), "bias", &bias, error);
+    if (status != SEMBED_OK)
+        return status;
+    weights->bias = bias;
+    return engines[weights->engine]->open(&weights->shape, bias, reader, &weights->packed, error);
+}
+
+sembed_status gemm_open(const struct gemm_shape *shape, struct flat_reader *reader,
+                        struct gemm_weights **weights, sembed_error *error)
+{
+    struct gemm_weights *made;
+    *weights = NULL;
+    sembed_status status = weights_create(shape, &made, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = open_weights(made, reader, error);
+    if (status != SEMBED_OK) {
+        gemm_weights_destroy(made);
+        return status;
+    }
+    *weights = made;
+    return SEMBED_OK;
+}
+
+#define LAYOUT_VERSION 1 /* of what gemm_save writes */
+
+void gemm_fingerprint(enum precision precision, char text[GEMM_FINGERPRINT])
+{
+    size_t engine = chosen_engine();
+    char packing[48] = "";
+    if (engine < ENGINES)
+        engines[engine]->describe_packing(packing, sizeof packing);
+    snprintf(text, GEMM_FINGERPRINT, "%d, %s, %s%s", LAYOUT_VERSION, gemm_engine_name(), packing,
+             precision_names[precision]);
 }
 
 size_t gemm_inputs(const struct gemm_weights *weights)
 {
-    return weights->inputs;
+    return weights->shape.inputs;
 }
 
 size_t gemm_outputs(const struct gemm_weights *weights)
 {
-    return weights->outputs;
+    return weights->shape.outputs;
 }
 
 /* All numbers from 2 to 32, then such that at most a sixteenth is added, or 15 rows where there are
@@ -150,9 +277,9 @@ sembed_status gemm_run(const struct gemm_weights *weights, struct gemm_session *
     if (status == SEMBED_OK && groups > 0 && engine->treats_rows_alike(weights->packed))
         return engine->multiply(weights->packed, *state, x, starts[groups], y, error);
     for (size_t i = 0; i < groups && status == SEMBED_OK; i++)
-        status =
-            engine->multiply(weights->packed, *state, x + starts[i] * weights->inputs,
-                             starts[i + 1] - starts[i], y + starts[i] * weights->outputs, error);
+        status = engine->multiply(weights->packed, *state, x + starts[i] * weights->shape.inputs,
+                                  starts[i + 1] - starts[i], y + starts[i] * weights->shape.outputs,
+                                  error);
     return status;
 }
 

@@ -21,19 +21,49 @@
 #define SEMBED_COMPUTE_GEMM_H
 
 #include "core/base/error.h"
+#include "core/base/flat.h"
 #include "core/compute/tensor.h"
+
+struct gemm_shape {
+    size_t outputs, inputs;
+    enum activation activation;
+    enum precision precision;
+};
 
 struct gemm_weights;
 struct gemm_session;
 
 /*
  * Packs weight[outputs, inputs] and bias[outputs] (NULL: none) for the engine; both may go
- * afterwards. An unknown SEMBED_ENGINE is SEMBED_INVALID_ARGUMENT.
+ * afterwards. An unknown SEMBED_ENGINE is SEMBED_INVALID_ARGUMENT; a precision that this CPU or
+ * engine cannot compute fast is SEMBED_UNSUPPORTED.
  */
-SEMBED_MUST_CHECK sembed_status gemm_pack(const float *weight, const float *bias, size_t outputs,
-                                          size_t inputs, enum activation activation,
-                                          struct gemm_weights **weights, sembed_error *error);
+SEMBED_MUST_CHECK sembed_status gemm_pack(const struct gemm_shape *shape, const float *weight,
+                                          const float *bias, struct gemm_weights **weights,
+                                          sembed_error *error);
 void gemm_weights_destroy(struct gemm_weights *weights); /* NULL is allowed */
+
+/*
+ * Packed weights as flat bytes (core/base/flat.h), for a compiled image of a model:
+ *
+ *     gemm_save   writes them: record, bias, packed weights. The same weights give the same bytes.
+ *     gemm_open   uses them where they lie: nothing is copied or reordered, nothing is written, and
+ *                 y has the same bits as before. They must stay until gemm_weights_destroy.
+ *
+ * Packed bytes are of use to one engine, version, instruction set and precision only; an image says
+ * so at its front by gemm_fingerprint and is not read where that differs. gemm_open refuses a record
+ * that is not of `shape` (SEMBED_MALFORMED), of another engine or of a layout other than the engine
+ * would choose now (SEMBED_UNSUPPORTED).
+ */
+void gemm_save(const struct gemm_weights *weights, struct flat_writer *writer);
+SEMBED_MUST_CHECK sembed_status gemm_open(const struct gemm_shape *shape,
+                                          struct flat_reader *reader, struct gemm_weights **weights,
+                                          sembed_error *error);
+
+/* Whatever decides about the bytes of weights packed now, as text of at most 127 bytes, such as
+ * "1, oneDNN 2.6.3, instructions 3e7, bf16"; the first number is the version of our own layout. */
+#define GEMM_FINGERPRINT 128
+void gemm_fingerprint(enum precision precision, char text[GEMM_FINGERPRINT]);
 
 size_t gemm_inputs(const struct gemm_weights *weights);
 size_t gemm_outputs(const struct gemm_weights *weights);

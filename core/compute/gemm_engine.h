@@ -6,20 +6,23 @@
 
 #include <stdbool.h>
 
-struct gemm_shape {
-    size_t outputs, inputs;
-    enum activation activation;
-};
-
 struct gemm_engine {
     const char *choice; /* its word in SEMBED_ENGINE */
 
     /* Writes its name and version. */
     void (*describe)(char *text, size_t size);
 
-    /* Packed weights in the engine's own form. bias may be NULL. */
+    /* Writes what else decides about the bytes of packed weights: the instruction set. */
+    void (*describe_packing)(char *text, size_t size);
+
+    /* Packed weights in the engine's own form. bias[outputs] stays as long as they do. */
     sembed_status (*pack)(const struct gemm_shape *shape, const float *weight, const float *bias,
                           void **packed, sembed_error *error);
+
+    /* The packed weights, without the bias, as flat bytes, and their use where they lie. */
+    void (*save)(const void *packed, struct flat_writer *writer);
+    sembed_status (*open)(const struct gemm_shape *shape, const float *bias,
+                          struct flat_reader *reader, void **packed, sembed_error *error);
     void (*packed_destroy)(void *packed); /* not NULL */
 
     /* What a thread needs; both NULL where it needs nothing. */

@@ -1,9 +1,5 @@
 /*
- * oneDNN behind gemm.h, through its C interface; whatever differs between versions 2 (operation
- * descriptors, layouts as values) and 3 (neither) is in the first section of this file.
- *
- * Packing. oneDNN chooses the layout of the weights itself (format "any") for a typical number of
- * rows; that layout is then prescribed for every other number, so one packed copy serves all.
+ * oneDNN behind gemm.h: sessions and their products; onednn_weights.c packs.
  *
  * Rows. Its batch-reduce kernels ("brg…") treat all rows alike: measured for 2.6.3 on AVX-512 and
  * AMX for every number of rows up to 2048, for 3.7.2 from 2 to 512; there a single row of 1,152
@@ -14,103 +10,14 @@
  * what it has had compiled, in sets of WAYS by shape and rows, the least recently used of a set
  * giving way. Rows are rounded up (gemm_padded_rows) so that a session sees few different numbers.
  * Then a call in the steady state looks up its primitive, points it at x and y and runs it.
- *
- * Threads. Debian builds oneDNN on OpenMP, which would use all cores. The number of threads is a
- * setting of the calling thread; it is 1 while oneDNN runs and then what it was before.
  */
-#include "core/compute/gemm_engine.h"
+#include "core/compute/onednn.h"
 
 #include "core/base/memory.h"
 #include "core/compute/kernels.h"
 
-#include <dnnl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-
-/* ------------------------------------------------------------- what versions 2 and 3 do apart */
-
-/* A matrix's sizes and layout. */
-struct layout {
-    dnnl_memory_desc_t desc;
-};
-
-#if DNNL_VERSION_MAJOR >= 3
-
-typedef const_dnnl_memory_desc_t layout_pointer;
-
-static layout_pointer layout_get(const struct layout *layout)
-{
-    return layout->desc;
-}
-
-static dnnl_status_t layout_create(struct layout *layout, const dnnl_dims_t sizes,
-                                   dnnl_format_tag_t tag)
-{
-    return dnnl_memory_desc_create_with_tag(&layout->desc, 2, sizes, dnnl_f32, tag);
-}
-
-static dnnl_status_t layout_copy(struct layout *layout, layout_pointer source)
-{
-    return dnnl_memory_desc_clone(&layout->desc, source);
-}
-
-static void layout_destroy(struct layout *layout)
-{
-    if (layout->desc)
-        dnnl_memory_desc_destroy(layout->desc);
-    layout->desc = NULL;
-}
-
-static dnnl_status_t matmul_describe(dnnl_primitive_desc_t *description, dnnl_engine_t engine,
-                                     const struct layout *x, const struct layout *weight,
-                                     const struct layout *bias, const struct layout *y,
-                                     const_dnnl_primitive_attr_t attributes)
-{
-    return dnnl_matmul_primitive_desc_create(description, engine, x->desc, weight->desc, bias->desc,
-                                             y->desc, attributes);
-}
-
-#else
-
-typedef const dnnl_memory_desc_t *layout_pointer;
-
-static layout_pointer layout_get(const struct layout *layout)
-{
-    return &layout->desc;
-}
-
-static dnnl_status_t layout_create(struct layout *layout, const dnnl_dims_t sizes,
-                                   dnnl_format_tag_t tag)
-{
-    return dnnl_memory_desc_init_by_tag(&layout->desc, 2, sizes, dnnl_f32, tag);
-}
-
-static dnnl_status_t layout_copy(struct layout *layout, layout_pointer source)
-{
-    layout->desc = *source;
-    return dnnl_success;
-}
-
-static void layout_destroy(struct layout *layout)
-{
-    (void)layout;
-}
-
-static dnnl_status_t matmul_describe(dnnl_primitive_desc_t *description, dnnl_engine_t engine,
-                                     const struct layout *x, const struct layout *weight,
-                                     const struct layout *bias, const struct layout *y,
-                                     const_dnnl_primitive_attr_t attributes)
-{
-    dnnl_matmul_desc_t operation;
-    dnnl_status_t status =
-        dnnl_matmul_desc_init(&operation, &x->desc, &weight->desc, &bias->desc, &y->desc);
-    if (status != dnnl_success)
-        return status;
-    return dnnl_primitive_desc_create(description, &operation, attributes, engine, NULL);
-}
-
-#endif
 
 /* ---------------------------------------------------------------------------------- one thread */
 
@@ -119,7 +26,7 @@ static dnnl_status_t matmul_describe(dnnl_primitive_desc_t *description, dnnl_en
 extern int omp_get_max_threads(void);
 extern void omp_set_num_threads(int threads);
 
-static int one_thread_begin(void)
+int onednn_begin(void)
 {
     int threads = omp_get_max_threads();
     if (threads != 1)
@@ -127,18 +34,18 @@ static int one_thread_begin(void)
     return threads;
 }
 
-static void one_thread_end(int threads)
+void onednn_end(int threads)
 {
     if (threads != 1)
         omp_set_num_threads(threads);
 }
 #else
-static int one_thread_begin(void)
+int onednn_begin(void)
 {
     return 1;
 }
 
-static void one_thread_end(int threads)
+void onednn_end(int threads)
 {
     (void)threads;
 }
@@ -146,218 +53,12 @@ static void one_thread_end(int threads)
 
 /* --------------------------------------------------------------------------------------- errors */
 
-static sembed_status error_onednn(dnnl_status_t status, const char *what, sembed_error *error)
+sembed_status error_onednn(dnnl_status_t status, const char *what, sembed_error *error)
 {
     if (status == dnnl_out_of_memory)
         return error_no_memory(error, what);
     return error_set(error, SEMBED_ENGINE, "oneDNN cannot make or run %s (its status %d)", what,
                      (int)status);
-}
-
-/* -------------------------------------------------------------------------------------- weights */
-
-/* The number of rows for which oneDNN is asked to choose the layout of the weights. */
-#define TYPICAL_ROWS 128
-
-struct onednn_weights {
-    struct gemm_shape shape;
-    dnnl_engine_t engine;
-    struct layout layout; /* of packed */
-    float *packed;
-    float *bias; /* [outputs]; zeros where there is none */
-    dnnl_memory_t packed_memory, bias_memory;
-    bool treats_rows_alike;
-};
-
-/* The layouts of a product's other operands. */
-struct operand_layouts {
-    struct layout x, bias, y;
-};
-
-static void operand_layouts_destroy(struct operand_layouts *layouts)
-{
-    layout_destroy(&layouts->x);
-    layout_destroy(&layouts->bias);
-    layout_destroy(&layouts->y);
-}
-
-static dnnl_status_t operand_layouts_create(struct operand_layouts *layouts,
-                                            const struct gemm_shape *shape, size_t rows)
-{
-    dnnl_dims_t x = {(dnnl_dim_t)rows, (dnnl_dim_t)shape->inputs};
-    dnnl_dims_t bias = {1, (dnnl_dim_t)shape->outputs};
-    dnnl_dims_t y = {(dnnl_dim_t)rows, (dnnl_dim_t)shape->outputs};
-    dnnl_status_t status = layout_create(&layouts->x, x, dnnl_ab);
-    if (status == dnnl_success)
-        status = layout_create(&layouts->bias, bias, dnnl_ab);
-    if (status == dnnl_success)
-        status = layout_create(&layouts->y, y, dnnl_ab);
-    return status;
-}
-
-/* Scratch memory from us and, where it is wanted, an activation after the sum. */
-static dnnl_status_t attributes_create(dnnl_primitive_attr_t *attributes,
-                                       enum activation activation)
-{
-    dnnl_status_t status = dnnl_primitive_attr_create(attributes);
-    if (status == dnnl_success)
-        status = dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user);
-    (void)activation;
-    return status;
-}
-
-/* Describes the product of that many rows with weights of that layout. */
-static dnnl_status_t product_describe(dnnl_primitive_desc_t *description, dnnl_engine_t engine,
-                                      const struct gemm_shape *shape, size_t rows,
-                                      const struct layout *weight)
-{
-    struct operand_layouts layouts = {0};
-    dnnl_primitive_attr_t attributes = NULL;
-    dnnl_status_t status = operand_layouts_create(&layouts, shape, rows);
-    if (status == dnnl_success)
-        status = attributes_create(&attributes, shape->activation);
-    if (status == dnnl_success)
-        status = matmul_describe(description, engine, &layouts.x, weight, &layouts.bias, &layouts.y,
-                                 attributes);
-    if (attributes)
-        dnnl_primitive_attr_destroy(attributes);
-    operand_layouts_destroy(&layouts);
-    return status;
-}
-
-/* Asks oneDNN which layout it wants the weights in. */
-static dnnl_status_t choose_layout(struct onednn_weights *weights)
-{
-    dnnl_dims_t sizes = {(dnnl_dim_t)weights->shape.inputs, (dnnl_dim_t)weights->shape.outputs};
-    struct layout any = {0};
-    dnnl_primitive_desc_t description = NULL;
-    dnnl_status_t status = layout_create(&any, sizes, dnnl_format_tag_any);
-    if (status == dnnl_success)
-        status =
-            product_describe(&description, weights->engine, &weights->shape, TYPICAL_ROWS, &any);
-    if (status == dnnl_success)
-        status = layout_copy(&weights->layout,
-                             dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0));
-    const char *kernel = "";
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &kernel);
-    weights->treats_rows_alike = strncmp(kernel, "brg", 3) == 0;
-    if (description)
-        dnnl_primitive_desc_destroy(description);
-    layout_destroy(&any);
-    return status;
-}
-
-/* Copies plain weights, [outputs, inputs], which is [inputs, outputs] by columns, into packed. */
-static dnnl_status_t reorder_weights(struct onednn_weights *weights, const float *weight)
-{
-    dnnl_dims_t sizes = {(dnnl_dim_t)weights->shape.inputs, (dnnl_dim_t)weights->shape.outputs};
-    struct layout plain = {0};
-    dnnl_memory_t source = NULL;
-    dnnl_primitive_desc_t description = NULL;
-    dnnl_primitive_t reorder = NULL;
-    dnnl_stream_t stream = NULL;
-    dnnl_status_t status = layout_create(&plain, sizes, dnnl_ba);
-    if (status == dnnl_success)
-        status = dnnl_memory_create(&source, layout_get(&plain), weights->engine, (void *)weight);
-    if (status == dnnl_success)
-        status =
-            dnnl_reorder_primitive_desc_create(&description, layout_get(&plain), weights->engine,
-                                               layout_get(&weights->layout), weights->engine, NULL);
-    if (status == dnnl_success)
-        status = dnnl_primitive_create(&reorder, description);
-    if (status == dnnl_success)
-        status = dnnl_stream_create(&stream, weights->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) {
-        dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source},
-                                       {DNNL_ARG_TO, weights->packed_memory}};
-        status = dnnl_primitive_execute(reorder, stream, 2, arguments);
-    }
-    if (status == dnnl_success)
-        status = dnnl_stream_wait(stream);
-    if (stream)
-        dnnl_stream_destroy(stream);
-    if (reorder)
-        dnnl_primitive_destroy(reorder);
-    if (description)
-        dnnl_primitive_desc_destroy(description);
-    if (source)
-        dnnl_memory_destroy(source);
-    layout_destroy(&plain);
-    return status;
-}
-
-static dnnl_status_t bias_memory_create(struct onednn_weights *weights)
-{
-    dnnl_dims_t sizes = {1, (dnnl_dim_t)weights->shape.outputs};
-    struct layout layout = {0};
-    dnnl_status_t status = layout_create(&layout, sizes, dnnl_ab);
-    if (status == dnnl_success)
-        status = dnnl_memory_create(&weights->bias_memory, layout_get(&layout), weights->engine,
-                                    weights->bias);
-    layout_destroy(&layout);
-    return status;
-}
-
-static void onednn_packed_destroy(void *packed)
-{
-    struct onednn_weights *weights = packed;
-    if (weights->packed_memory)
-        dnnl_memory_destroy(weights->packed_memory);
-    if (weights->bias_memory)
-        dnnl_memory_destroy(weights->bias_memory);
-    layout_destroy(&weights->layout);
-    if (weights->engine)
-        dnnl_engine_destroy(weights->engine);
-    memory_free(weights->packed);
-    memory_free(weights->bias);
-    memory_free(weights);
-}
-
-static sembed_status fill_weights(struct onednn_weights *weights, const float *weight,
-                                  const float *bias, sembed_error *error)
-{
-    size_t bias_bytes = weights->shape.outputs * sizeof(float);
-    dnnl_status_t status = dnnl_engine_create(&weights->engine, dnnl_cpu, 0);
-    if (status == dnnl_success)
-        status = choose_layout(weights);
-    if (status != dnnl_success)
-        return error_onednn(status, "a layout for weights", error);
-
-    weights->packed = memory_aligned(dnnl_memory_desc_get_size(layout_get(&weights->layout)));
-    weights->bias = memory_aligned(bias_bytes);
-    if (!weights->packed || !weights->bias)
-        return error_no_memory(error, "packed weights");
-    if (bias)
-        memcpy(weights->bias, bias, bias_bytes);
-    else
-        memset(weights->bias, 0, bias_bytes);
-
-    status = dnnl_memory_create(&weights->packed_memory, layout_get(&weights->layout),
-                                weights->engine, weights->packed);
-    if (status == dnnl_success)
-        status = bias_memory_create(weights);
-    if (status == dnnl_success)
-        status = reorder_weights(weights, weight);
-    return status == dnnl_success ? SEMBED_OK : error_onednn(status, "packed weights", error);
-}
-
-static sembed_status onednn_pack(const struct gemm_shape *shape, const float *weight,
-                                 const float *bias, void **packed, sembed_error *error)
-{
-    struct onednn_weights *made = memory_calloc(1, sizeof *made);
-    if (!made)
-        return error_no_memory(error, "packed weights");
-    made->shape = *shape;
-    int threads = one_thread_begin();
-    sembed_status status = fill_weights(made, weight, bias, error);
-    one_thread_end(threads);
-    if (status != SEMBED_OK) {
-        onednn_packed_destroy(made);
-        return status;
-    }
-    *packed = made;
-    return SEMBED_OK;
 }
 
 /* -------------------------------------------------------------------------------------- session */
@@ -543,7 +244,7 @@ static sembed_status onednn_multiply(const void *packed, void *state, const floa
     /* Exact for a group, which the next one follows directly. */
     size_t padded = weights->treats_rows_alike ? gemm_padded_rows(rows) : rows;
     struct product *product;
-    int threads = one_thread_begin();
+    int threads = onednn_begin();
     sembed_status status = find_product(session, weights, padded, &product, error);
     if (status == SEMBED_OK)
         status = scratch_reserve(session, product->scratch_size, error);
@@ -552,7 +253,7 @@ static sembed_status onednn_multiply(const void *packed, void *state, const floa
         if (run != dnnl_success)
             status = error_onednn(run, "a matrix product", error);
     }
-    one_thread_end(threads);
+    onednn_end(threads);
     if (status == SEMBED_OK && weights->shape.activation != ACTIVATION_NONE)
         kernels()->bias_activate(weights->shape.activation, NULL, padded, weights->shape.outputs,
                                  y);
@@ -570,10 +271,18 @@ static void onednn_describe(char *text, size_t size)
     snprintf(text, size, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
 }
 
+static void onednn_describe_packing(char *text, size_t size)
+{
+    snprintf(text, size, "instructions %x, ", (unsigned)dnnl_get_effective_cpu_isa());
+}
+
 const struct gemm_engine gemm_onednn = {
     .choice = "onednn",
     .describe = onednn_describe,
+    .describe_packing = onednn_describe_packing,
     .pack = onednn_pack,
+    .save = onednn_save,
+    .open = onednn_open,
     .packed_destroy = onednn_packed_destroy,
     .session_create = onednn_session_create,
     .session_destroy = onednn_session_destroy,

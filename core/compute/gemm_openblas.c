@@ -24,8 +24,9 @@
 
 struct openblas_weights {
     struct gemm_shape shape;
-    float *weight; /* [outputs, inputs], row-major */
-    float *bias;   /* [outputs]; zeros where there is none */
+    const float *weight; /* [outputs, inputs], row-major */
+    const float *bias;   /* [outputs] */
+    float *owned;        /* weight; NULL: flat bytes of the caller's */
 };
 
 static void openblas_describe(char *text, size_t size)
@@ -39,36 +40,72 @@ static void openblas_describe(char *text, size_t size)
              openblas_get_parallel() ? ", threaded build" : "");
 }
 
+/* The kernels want the weights as they are. */
+static void openblas_describe_packing(char *text, size_t size)
+{
+    if (size > 0)
+        text[0] = '\0';
+}
+
 static void openblas_packed_destroy(void *packed)
 {
     struct openblas_weights *weights = packed;
-    memory_free(weights->weight);
-    memory_free(weights->bias);
+    memory_free(weights->owned);
     memory_free(weights);
+}
+
+static sembed_status weight_bytes(const struct gemm_shape *shape, size_t *bytes,
+                                  sembed_error *error)
+{
+    size_t numbers;
+    if (!size_multiply(shape->outputs, shape->inputs, &numbers) ||
+        !size_multiply(numbers, sizeof(float), bytes))
+        return error_no_memory(error, "packed weights");
+    return SEMBED_OK;
 }
 
 static sembed_status openblas_pack(const struct gemm_shape *shape, const float *weight,
                                    const float *bias, void **packed, sembed_error *error)
 {
-    size_t numbers, bytes;
-    if (!size_multiply(shape->outputs, shape->inputs, &numbers) ||
-        !size_multiply(numbers, sizeof(float), &bytes))
-        return error_no_memory(error, "packed weights");
+    size_t bytes = 0;
+    sembed_status status = weight_bytes(shape, &bytes, error);
+    if (status != SEMBED_OK)
+        return status;
     struct openblas_weights *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "packed weights");
-    made->shape = *shape;
-    made->weight = memory_aligned(bytes);
-    made->bias = memory_aligned(shape->outputs * sizeof(float));
-    if (!made->weight || !made->bias) {
-        openblas_packed_destroy(made);
+    float *owned = memory_aligned(bytes);
+    if (!owned) {
+        memory_free(made);
         return error_no_memory(error, "packed weights");
     }
-    memcpy(made->weight, weight, bytes);
-    if (bias)
-        memcpy(made->bias, bias, shape->outputs * sizeof(float));
-    else
-        memset(made->bias, 0, shape->outputs * sizeof(float));
+    memcpy(owned, weight, bytes);
+    *made = (struct openblas_weights){*shape, owned, bias, owned};
+    *packed = made;
+    return SEMBED_OK;
+}
+
+static void openblas_save(const void *packed, struct flat_writer *writer)
+{
+    const struct openblas_weights *weights = packed;
+    flat_write(writer, weights->weight,
+               weights->shape.outputs * weights->shape.inputs * sizeof(float));
+}
+
+static sembed_status openblas_open(const struct gemm_shape *shape, const float *bias,
+                                   struct flat_reader *reader, void **packed, sembed_error *error)
+{
+    size_t bytes = 0;
+    const void *weight;
+    sembed_status status = weight_bytes(shape, &bytes, error);
+    if (status == SEMBED_OK)
+        status = flat_read(reader, bytes, "packed weights", &weight, error);
+    if (status != SEMBED_OK)
+        return status;
+    struct openblas_weights *made = memory_calloc(1, sizeof *made);
+    if (!made)
+        return error_no_memory(error, "packed weights");
+    *made = (struct openblas_weights){*shape, weight, bias, NULL};
     *packed = made;
     return SEMBED_OK;
 }
@@ -105,7 +142,10 @@ static sembed_status openblas_multiply(const void *packed, void *session, const 
 const struct gemm_engine gemm_openblas = {
     .choice = "openblas",
     .describe = openblas_describe,
+    .describe_packing = openblas_describe_packing,
     .pack = openblas_pack,
+    .save = openblas_save,
+    .open = openblas_open,
     .packed_destroy = openblas_packed_destroy,
     .treats_rows_alike = openblas_treats_rows_alike,
     .multiply = openblas_multiply,

@@ -19,8 +19,31 @@ sembed_status linear_create(const struct linear_weights *weights, enum activatio
     struct linear *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "a dense layer");
-    sembed_status status = pack_linear(&weights, 1, weights->weight.rows, weights->weight.columns,
-                                       activation, "dense layer", &made->weights, error);
+    const struct gemm_shape shape = {weights->weight.rows, weights->weight.columns, activation,
+                                     PRECISION_F32};
+    sembed_status status = pack_linear(&weights, 1, &shape, "dense layer", &made->weights, error);
+    if (status != SEMBED_OK) {
+        linear_destroy(made);
+        return status;
+    }
+    *linear = made;
+    return SEMBED_OK;
+}
+
+void linear_save(const struct linear *linear, struct flat_writer *writer)
+{
+    gemm_save(linear->weights, writer);
+}
+
+sembed_status linear_open(size_t outputs, size_t inputs, enum activation activation,
+                          struct flat_reader *reader, struct linear **linear, sembed_error *error)
+{
+    *linear = NULL;
+    struct linear *made = memory_calloc(1, sizeof *made);
+    if (!made)
+        return error_no_memory(error, "a dense layer");
+    const struct gemm_shape shape = {outputs, inputs, activation, PRECISION_F32};
+    sembed_status status = gemm_open(&shape, reader, &made->weights, error);
     if (status != SEMBED_OK) {
         linear_destroy(made);
         return status;

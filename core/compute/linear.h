@@ -15,6 +15,13 @@ SEMBED_MUST_CHECK sembed_status linear_create(const struct linear_weights *weigh
                                               sembed_error *error);
 void linear_destroy(struct linear *linear); /* NULL is allowed */
 
+/* The layer as flat bytes for a compiled image, and its use where they lie: see encoder_save. It
+ * computes in float32 whatever the model's precision. */
+void linear_save(const struct linear *linear, struct flat_writer *writer);
+SEMBED_MUST_CHECK sembed_status linear_open(size_t outputs, size_t inputs,
+                                            enum activation activation, struct flat_reader *reader,
+                                            struct linear **linear, sembed_error *error);
+
 /* activation(x[rows, inputs]·weightᵀ + bias) → y[rows, outputs], y the caller's and not x. */
 SEMBED_MUST_CHECK sembed_status linear_run(const struct linear *linear,
                                            struct encoder_session *session, const float *x,

@@ -54,18 +54,18 @@ static sembed_status stack_layer(const struct linear_weights *layer, size_t outp
     return status;
 }
 
-sembed_status pack_linear(const struct linear_weights *const *layers, size_t count, size_t outputs,
-                          size_t inputs, enum activation activation, const char *what,
+sembed_status pack_linear(const struct linear_weights *const *layers, size_t count,
+                          const struct gemm_shape *shape, const char *what,
                           struct gemm_weights **packed, sembed_error *error)
 {
     float *weight = NULL, *bias = NULL;
-    size_t stacked, numbers;
+    size_t outputs = shape->outputs / count, inputs = shape->inputs, numbers;
     sembed_status status = SEMBED_OK;
     *packed = NULL;
-    if (!size_multiply(outputs, count, &stacked) || !size_multiply(stacked, inputs, &numbers))
+    if (!size_multiply(shape->outputs, inputs, &numbers))
         return error_no_memory(error, what);
     weight = allocate_floats(numbers);
-    bias = allocate_floats(stacked);
+    bias = allocate_floats(shape->outputs);
     if (!weight || !bias) {
         status = error_no_memory(error, what);
         goto cleanup;
@@ -74,7 +74,7 @@ sembed_status pack_linear(const struct linear_weights *const *layers, size_t cou
         status = stack_layer(layers[i], outputs, inputs, what, weight + i * outputs * inputs,
                              bias + i * outputs, error);
     if (status == SEMBED_OK)
-        status = gemm_pack(weight, bias, stacked, inputs, activation, packed, error);
+        status = gemm_pack(shape, weight, bias, packed, error);
 cleanup:
     memory_free(weight);
     memory_free(bias);

@@ -15,12 +15,12 @@ SEMBED_MUST_CHECK sembed_status pack_vector(const struct tensor *tensor, size_t 
                                             const char *what, float **vector, sembed_error *error);
 
 /*
- * `count` layers that read the same x, stacked into one: y is [rows, count·outputs], layer after
- * layer. Each weight must be [outputs, inputs]; a bias may be absent (zeros).
+ * `count` layers that read the same x, stacked into one: y is [rows, shape->outputs], layer after
+ * layer. Each weight must be [outputs/count, inputs]; a bias may be absent (zeros).
  */
 SEMBED_MUST_CHECK sembed_status pack_linear(const struct linear_weights *const *layers,
-                                            size_t count, size_t outputs, size_t inputs,
-                                            enum activation activation, const char *what,
-                                            struct gemm_weights **packed, sembed_error *error);
+                                            size_t count, const struct gemm_shape *shape,
+                                            const char *what, struct gemm_weights **packed,
+                                            sembed_error *error);
 
 #endif

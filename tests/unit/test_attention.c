@@ -69,7 +69,7 @@ static void text_destroy(struct text *text)
     free(text->value);
     free(text->expected);
     tensor_free(&text->table);
-    memory_free(text->bias.values);
+    memory_free((void *)text->bias.values);
 }
 
 static void check_text(const struct kernels *set, size_t heads, size_t head_size, size_t tokens,

@@ -156,6 +156,71 @@ static void long_relative_distances(void **state)
     check_shape_with_engine(&shapes[5], (const size_t[]){300, 1}, 2);
 }
 
+/* ------------------------------------------------------------------------------------ flat bytes */
+
+static unsigned char *save(const struct encoder *encoder, size_t *size)
+{
+    struct flat_writer writer = {0};
+    encoder_save(encoder, &writer);
+    *size = writer.used;
+    unsigned char *bytes = memory_aligned(writer.used);
+    assert_non_null(bytes);
+    writer = (struct flat_writer){.to = bytes};
+    encoder_save(encoder, &writer);
+    return bytes;
+}
+
+/* The hidden states' bits by an encoder saved, destroyed and opened from its bytes. */
+static void check_flat_bytes(const struct random_shape *shape)
+{
+    struct random_encoder random;
+    struct random_texts texts;
+    struct encoder *encoder;
+    struct encoder_session *session;
+    sembed_error error = {0};
+    const float *hidden;
+    size_t size;
+    random_encoder_create(shape, &random);
+    random_texts_create(shape, lengths, TEXTS, &texts);
+    create(&random, &encoder, &session);
+    assert_ok(encoder_run(encoder, session, &texts.packed, 0, NULL, &hidden, &error), error);
+    size_t numbers = texts.starts[TEXTS] * shape->config.hidden_size;
+    float *expected = malloc(numbers * sizeof *expected);
+    assert_non_null(expected);
+    memcpy(expected, hidden, numbers * sizeof *expected);
+    unsigned char *bytes = save(encoder, &size);
+    encoder_destroy(encoder);
+
+    struct flat_reader reader = {bytes, size, 0};
+    assert_ok(encoder_open(&shape->config, &random.weights, &reader, &encoder, &error), error);
+    assert_int_equal(reader.used, size);
+    assert_ok(encoder_run(encoder, session, &texts.packed, 0, NULL, &hidden, &error), error);
+    assert_memory_equal(hidden, expected, numbers * sizeof *expected);
+    encoder_destroy(encoder);
+    for (size_t cut = 0; cut < size; cut += size / 50 / 64 * 64 + 64) {
+        reader = (struct flat_reader){bytes, cut, 0};
+        assert_fails(encoder_open(&shape->config, &random.weights, &reader, &encoder, &error),
+                     SEMBED_MALFORMED, error, "bytes, found");
+        assert_null(encoder);
+    }
+    memory_free(bytes);
+    free(expected);
+    encoder_session_destroy(session);
+    random_texts_destroy(&texts);
+    random_encoder_destroy(&random);
+}
+
+static void flat_bytes_make_the_same_encoder(void **state)
+{
+    (void)state;
+    for (size_t e = 0; gemm_engine_choice(e); e++) {
+        assert_int_equal(setenv("SEMBED_ENGINE", gemm_engine_choice(e), 1), 0);
+        for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
+            check_flat_bytes(&shapes[s]);
+    }
+    unsetenv("SEMBED_ENGINE");
+}
+
 /* -------------------------------------------------------------------------------------- refusals */
 
 /* One encoder and one batch of texts of BERT's shape. */
@@ -433,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hidden_states_are_those_of_the_reference),
         cmocka_unit_test(long_relative_distances),
+        cmocka_unit_test(flat_bytes_make_the_same_encoder),
         WITH_FIXTURE(ids_and_types_out_of_range),
         WITH_FIXTURE(lengths_out_of_range),
         WITH_FIXTURE(more_layers_than_there_are),

@@ -47,9 +47,8 @@ static void layer_create(struct layer *layer, const char *engine, size_t outputs
     layer->stored.weight = (struct tensor){weight, NUMBER_F32, outputs, inputs};
     if (biased)
         layer->stored.bias = (struct tensor){bias, NUMBER_F32, 1, outputs};
-    assert_ok(gemm_pack(weight, biased ? bias : NULL, outputs, inputs, activation, &layer->weights,
-                        &error),
-              error);
+    const struct gemm_shape shape = {outputs, inputs, activation, PRECISION_F32};
+    assert_ok(gemm_pack(&shape, weight, biased ? bias : NULL, &layer->weights, &error), error);
     if (!biased)
         memory_free(bias);
     assert_ok(gemm_session_create(&layer->session, &error), error);
@@ -338,6 +337,116 @@ static void one_thread_is_enough(void **state)
 }
 #endif
 
+/* Saves weights into aligned memory of the caller's, which memory_free gives back. */
+static unsigned char *save(const struct gemm_weights *weights, size_t *size)
+{
+    struct flat_writer writer = {0};
+    gemm_save(weights, &writer);
+    *size = writer.used;
+    unsigned char *bytes = memory_aligned(writer.used);
+    assert_non_null(bytes);
+    memset(bytes, 0xee, writer.used);
+    writer = (struct flat_writer){.to = bytes};
+    gemm_save(weights, &writer);
+    assert_int_equal(writer.used, *size);
+    return bytes;
+}
+
+/* Packed → bytes → opened at another address, the packed ones gone: the same bits, and no room for the
+ * weights is taken. */
+static void check_flat(const char *engine)
+{
+    for (size_t s = 0; s < SHAPES; s++) {
+        struct layer layer;
+        sembed_error error = {0};
+        size_t size, again;
+        layer_create(&layer, engine, shapes[s].outputs, shapes[s].inputs, true, ACTIVATION_GELU);
+        const struct gemm_shape shape = {layer.outputs, layer.inputs, ACTIVATION_GELU,
+                                         PRECISION_F32};
+        layer_run(&layer, 30);
+        float *expected = floats(30 * layer.outputs);
+        memcpy(expected, layer.y, 30 * layer.outputs * sizeof *expected);
+        unsigned char *bytes = save(layer.weights, &size);
+        gemm_weights_destroy(layer.weights);
+
+        struct flat_reader reader = {bytes, size, 0};
+        assert_ok(gemm_open(&shape, &reader, &layer.weights, &error), error);
+        assert_int_equal(reader.used, size);
+        layer_run(&layer, 30);
+        assert_memory_equal(layer.y, expected, 30 * layer.outputs * sizeof *expected);
+        unsigned char *copy = save(layer.weights, &again);
+        assert_int_equal(again, size);
+        assert_memory_equal(copy, bytes, size);
+        layer_destroy(&layer);
+        memory_free(copy);
+        memory_free(bytes);
+        memory_free(expected);
+    }
+}
+
+static void flat_bytes_give_the_same_bits(void **state)
+{
+    (void)state;
+    with_every_engine(check_flat);
+}
+
+static void refuses_bytes(const struct gemm_shape *shape, const unsigned char *bytes, size_t size,
+                          sembed_status status, const char *sentence)
+{
+    struct flat_reader reader = {bytes, size, 0};
+    struct gemm_weights *weights;
+    sembed_error error = {0};
+    assert_fails(gemm_open(shape, &reader, &weights, &error), status, error, sentence);
+    assert_null(weights);
+}
+
+/* Cut short at any piece, of another shape, by another engine. */
+static void check_foreign_bytes(const char *engine)
+{
+    struct layer layer;
+    size_t size;
+    layer_create(&layer, engine, 65, 17, true, ACTIVATION_NONE);
+    unsigned char *bytes = save(layer.weights, &size);
+    const struct gemm_shape shape = {65, 17, ACTIVATION_NONE, PRECISION_F32};
+    struct gemm_shape other = shape;
+    for (size_t cut = 0; cut < size; cut += 64)
+        refuses_bytes(&shape, bytes, cut, SEMBED_MALFORMED, "bytes, found");
+    other.inputs = 18;
+    refuses_bytes(&other, bytes, size, SEMBED_MALFORMED, "expected [65, 18]");
+    bytes[0]++;
+    refuses_bytes(&shape, bytes, size, SEMBED_UNSUPPORTED, "of engine");
+    bytes[0]--;
+    if (strcmp(engine, "onednn") == 0) {
+        bytes[64 + 320 + 8]++; /* behind the record and the bias: the layout */
+        refuses_bytes(&shape, bytes, size, SEMBED_UNSUPPORTED, "layout");
+    }
+    layer_destroy(&layer);
+    memory_free(bytes);
+}
+
+static void foreign_bytes_are_refused(void **state)
+{
+    (void)state;
+    with_every_engine(check_foreign_bytes);
+}
+
+static void check_fingerprint(const char *engine)
+{
+    char text[GEMM_FINGERPRINT], other[GEMM_FINGERPRINT];
+    assert_int_equal(setenv("SEMBED_ENGINE", engine, 1), 0);
+    gemm_fingerprint(PRECISION_F32, text);
+    gemm_fingerprint(PRECISION_INT8, other);
+    assert_string_not_equal(text, other);
+    assert_non_null(strstr(text, gemm_engine_name()));
+    assert_int_equal(strstr(text, "instructions") != NULL, strcmp(engine, "onednn") == 0);
+}
+
+static void fingerprints_tell_packings_apart(void **state)
+{
+    (void)state;
+    with_every_engine(check_fingerprint);
+}
+
 static void an_unknown_engine_is_an_error(void **state)
 {
     (void)state;
@@ -345,8 +454,9 @@ static void an_unknown_engine_is_an_error(void **state)
     float number = 1;
     struct gemm_weights *weights;
     assert_int_equal(setenv("SEMBED_ENGINE", "abacus", 1), 0);
-    assert_fails(gemm_pack(&number, NULL, 1, 1, ACTIVATION_NONE, &weights, &error),
-                 SEMBED_INVALID_ARGUMENT, error, "openblas, found 'abacus'");
+    const struct gemm_shape shape = {1, 1, ACTIVATION_NONE, PRECISION_F32};
+    assert_fails(gemm_pack(&shape, &number, NULL, &weights, &error), SEMBED_INVALID_ARGUMENT, error,
+                 "openblas, found 'abacus'");
     assert_null(weights);
     unsetenv("SEMBED_ENGINE");
 }
@@ -373,6 +483,9 @@ int main(void)
         cmocka_unit_test(nothing_is_allocated_twice),
         cmocka_unit_test(a_session_outlives_what_it_keeps),
         cmocka_unit_test(weights_are_shared_by_threads),
+        cmocka_unit_test(flat_bytes_give_the_same_bits),
+        cmocka_unit_test(foreign_bytes_are_refused),
+        cmocka_unit_test(fingerprints_tell_packings_apart),
         cmocka_unit_test(an_unknown_engine_is_an_error),
         cmocka_unit_test(engines_have_names),
     };
