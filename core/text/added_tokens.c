@@ -25,6 +25,7 @@ struct added_tokens {
     struct pattern_set sets[2]; /* [normalized] */
     bool forbids_cuts;
     bool splits_special;
+    bool mapped; /* tokens belong to a file */
 };
 
 sembed_status added_tokens_create(struct added_tokens **tokens, sembed_error *error)
@@ -46,10 +47,36 @@ void added_tokens_destroy(struct added_tokens *tokens)
     if (!tokens)
         return;
     vocabulary_destroy(tokens->contents);
-    memory_free(tokens->tokens);
+    if (!tokens->mapped)
+        memory_free(tokens->tokens);
     trie_free(&tokens->sets[0].trie);
     trie_free(&tokens->sets[1].trie);
     memory_free(tokens);
+}
+
+void added_tokens_store(struct archive *archive, struct added_tokens **tokens)
+{
+    struct added_tokens *stored = archive_struct(archive, (void **)tokens, sizeof *stored);
+    if (!stored)
+        return;
+    stored->mapped = archive->opening;
+    archive_value(archive, &stored->count);
+    archive_value(archive, &stored->id_limit);
+    archive_value(archive, &stored->forbids_cuts);
+    archive_value(archive, &stored->splits_special);
+    archive_table(archive, &stored->tokens, stored->count, sizeof *stored->tokens);
+    vocabulary_store(archive, &stored->contents);
+    archive_check(archive,
+                  stored->contents && vocabulary_id_limit(stored->contents) <= stored->count,
+                  "added tokens without contents");
+    for (size_t i = 0; i < 2; i++) {
+        struct pattern_set *set = &stored->sets[i];
+        archive_value(archive, &set->count);
+        archive_value(archive, &set->begins);
+        archive_value(archive, &set->only);
+        archive_value(archive, &set->has_only);
+        trie_store(archive, &set->trie, stored->count);
+    }
 }
 
 uint32_t added_tokens_find(const struct added_tokens *tokens, const char *content, size_t length)

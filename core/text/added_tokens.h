@@ -54,6 +54,9 @@ SEMBED_MUST_CHECK sembed_status added_tokens_finish(struct added_tokens *tokens,
  * other (transformers' split_special_tokens). */
 void added_tokens_split_special(struct added_tokens *tokens);
 
+/* To and from an image, once finished. */
+void added_tokens_store(struct archive *archive, struct added_tokens **tokens);
+
 /* The id of an added token by its content; VOCABULARY_NONE where there is none. */
 uint32_t added_tokens_find(const struct added_tokens *tokens, const char *content, size_t length);
 

@@ -18,13 +18,56 @@ void bpe_destroy(struct bpe *model)
     if (!model)
         return;
     trie_free(&model->tokens);
-    memory_free(model->merges);
-    memory_free(model->whole);
+    if (!model->mapped) {
+        memory_free(model->merges);
+        memory_free(model->whole);
+    }
     memory_free(model->prefix);
     memory_free(model->suffix);
     memory_free(model->unknown_token);
     memory_free(model->name);
     memory_free(model);
+}
+
+static size_t words_of_whole(size_t id_limit)
+{
+    return id_limit / 64 + 1;
+}
+
+/* Whether a search for a merge comes upon an empty slot. */
+static bool has_sound_merges(const struct bpe *model)
+{
+    size_t slots = (size_t)model->merge_mask + 1, taken = 0;
+    for (size_t i = 0; i < slots; i++)
+        taken += model->merges[i].rank != BPE_NO_RANK;
+    return (slots & model->merge_mask) == 0 && taken < slots;
+}
+
+void bpe_store(struct archive *archive, struct bpe **model, size_t id_limit)
+{
+    struct bpe *stored = archive_struct(archive, (void **)model, sizeof *stored);
+    if (!stored)
+        return;
+    bool has_whole = stored->whole != NULL;
+    stored->mapped = archive->opening;
+    trie_store(archive, &stored->tokens, id_limit);
+    archive_value(archive, &stored->merge_mask);
+    archive_table(archive, &stored->merges, (size_t)stored->merge_mask + 1, sizeof *stored->merges);
+    archive_value(archive, &has_whole);
+    if (has_whole)
+        archive_table(archive, &stored->whole, words_of_whole(id_limit), sizeof *stored->whole);
+    archive_text(archive, &stored->prefix, &stored->prefix_length);
+    archive_text(archive, &stored->suffix, &stored->suffix_length);
+    archive_string(archive, &stored->unknown_token);
+    archive_value(archive, &stored->unknown_id);
+    archive_value(archive, &stored->byte_ids);
+    archive_value(archive, &stored->byte_level);
+    archive_value(archive, &stored->fuse_unknown);
+    archive_value(archive, &stored->byte_fallback);
+    archive_value(archive, &stored->ignore_merges);
+    archive_string(archive, &stored->name);
+    if (archive->status == SEMBED_OK)
+        archive_check(archive, has_sound_merges(stored), "merges that lead out of their table");
 }
 
 /* --- the byte-level alphabet ------------------------------------------------------------------ */
@@ -123,7 +166,7 @@ static sembed_status mark_whole(struct bpe *model, const struct token_list *list
     sembed_status status = SEMBED_OK;
     struct bpe_scratch scratch = {0};
     struct pieces pieces = {0};
-    uint64_t *whole = memory_calloc(id_limit / 64 + 1, sizeof *whole);
+    uint64_t *whole = memory_calloc(words_of_whole(id_limit), sizeof *whole);
     if (!whole)
         return error_no_memory(error, "the BPE vocabulary");
     for (size_t i = 0; i < list->count; i++) {

@@ -59,6 +59,9 @@ SEMBED_MUST_CHECK sembed_status bpe_create_from_files(const char *vocabulary_pat
                                                       sembed_error *error);
 void bpe_destroy(struct bpe *model); /* NULL is allowed */
 
+/* To and from an image; id_limit: one past the vocabulary's largest id. */
+void bpe_store(struct archive *archive, struct bpe **model, size_t id_limit);
+
 /*
  * Appends the pieces of word[length] to pieces, offsets in bytes of word. An empty word has none.
  * Takes time in proportion to n log n. SEMBED_MALFORMED where the unknown token is needed and not in

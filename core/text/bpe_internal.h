@@ -29,7 +29,8 @@ struct bpe {
     uint32_t unknown_id;    /* VOCABULARY_NONE: the vocabulary lacks unknown_token */
     uint32_t byte_ids[256]; /* of "<0x00>" … "<0xFF>"; VOCABULARY_NONE where there is none */
     bool byte_level, fuse_unknown, byte_fallback, ignore_merges;
-    char *name; /* the file, for messages */
+    bool mapped; /* merges and whole belong to a file */
+    char *name;  /* the file, for messages */
 };
 
 static inline uint32_t bpe_merge_hash(uint32_t left, uint32_t right)

@@ -15,6 +15,7 @@ struct charsmap {
     char *strings; /* [strings_size], replacements, each ended by a zero byte */
     size_t strings_size;
     bool plain[ASCII]; /* printable ASCII that no rule touches: most of all text */
+    bool mapped;       /* units and strings belong to a file */
 };
 
 /* A replacement; text NULL: there is none. */
@@ -27,9 +28,25 @@ void charsmap_destroy(struct charsmap *charsmap)
 {
     if (!charsmap)
         return;
-    memory_free(charsmap->units);
-    memory_free(charsmap->strings);
+    if (!charsmap->mapped) {
+        memory_free(charsmap->units);
+        memory_free(charsmap->strings);
+    }
     memory_free(charsmap);
+}
+
+void charsmap_store(struct archive *archive, struct charsmap **charsmap)
+{
+    struct charsmap *stored = archive_struct(archive, (void **)charsmap, sizeof *stored);
+    if (!stored)
+        return;
+    stored->mapped = archive->opening;
+    archive_value(archive, &stored->unit_count);
+    archive_value(archive, &stored->strings_size);
+    archive_value(archive, &stored->plain);
+    archive_table(archive, &stored->units, stored->unit_count, sizeof *stored->units);
+    archive_table(archive, &stored->strings, stored->strings_size, 1);
+    archive_check(archive, stored->unit_count > 0, "a charsmap without units");
 }
 
 /* --- the trie ------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #ifndef SEMBED_TEXT_CHARSMAP_H
 #define SEMBED_TEXT_CHARSMAP_H
 
+#include "core/base/archive.h"
 #include "core/base/json.h"
 
 #include <stdbool.h>
@@ -29,6 +30,9 @@ SEMBED_MUST_CHECK sembed_status charsmap_create_from_json(const struct json_file
                                                           struct charsmap **charsmap,
                                                           sembed_error *error);
 void charsmap_destroy(struct charsmap *charsmap); /* NULL is allowed */
+
+/* To and from an image. */
+void charsmap_store(struct archive *archive, struct charsmap **charsmap);
 
 #define CHARSMAP_NO_SOURCE UINT32_MAX
 

@@ -254,6 +254,28 @@ void normalizer_destroy(struct normalizer *normalizer)
     memory_free(normalizer);
 }
 
+void normalizer_store(struct archive *archive, struct normalizer **normalizer)
+{
+    struct normalizer *stored = archive_struct(archive, (void **)normalizer, sizeof *stored);
+    if (!stored ||
+        !archive_array(archive, (void **)&stored->steps, &stored->count, sizeof *stored->steps))
+        return;
+    for (size_t i = 0; i < stored->count; i++) {
+        struct step *step = &stored->steps[i];
+        bool has_content = step->content != NULL;
+        archive_value(archive, &step->type);
+        archive_value(archive, &step->forbids_cuts);
+        archive_value(archive, &step->bert);
+        archive_value(archive, &step->strip_left);
+        archive_value(archive, &step->strip_right);
+        regex_store(archive, &step->regex);
+        charsmap_store(archive, &step->charsmap);
+        archive_value(archive, &has_content);
+        if (has_content)
+            archive_text(archive, &step->content, &step->content_length);
+    }
+}
+
 /* ------------------------------------------------------------------------------- applying */
 
 bool normalizer_allows_cuts(const struct normalizer *normalizer)

@@ -34,6 +34,8 @@ SEMBED_MUST_CHECK sembed_status normalizer_create_precompiled(const char *name,
                                                               size_t size,
                                                               struct normalizer **normalizer,
                                                               sembed_error *error);
+/* To and from an image. */
+void normalizer_store(struct archive *archive, struct normalizer **normalizer);
 void normalizer_destroy(struct normalizer *normalizer); /* NULL is allowed */
 
 /* Makes Lowercase the first step unless it is a step already. */

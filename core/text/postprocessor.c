@@ -264,3 +264,27 @@ void postprocessor_free(struct postprocessor *postprocessor)
     memory_free(postprocessor->pair.parts);
     *postprocessor = (struct postprocessor){0};
 }
+
+/* ------------------------------------------------------------------------------- images */
+
+static void store_template(struct archive *archive, struct template *template)
+{
+    archive_value(archive, &template->special_count);
+    if (!archive_array(archive, (void **)&template->parts, &template->count,
+                       sizeof *template->parts))
+        return;
+    for (size_t i = 0; i < template->count; i++) {
+        archive_value(archive, &template->parts[i].id);
+        archive_value(archive, &template->parts[i].type);
+    }
+}
+
+void postprocessor_store(struct archive *archive, struct postprocessor *postprocessor)
+{
+    store_template(archive, &postprocessor->single);
+    store_template(archive, &postprocessor->pair);
+    archive_value(archive, &postprocessor->trims);
+    archive_value(archive, &postprocessor->trim_count);
+    archive_check(archive, postprocessor->trim_count <= POSTPROCESSOR_MOST_TRIMS,
+                  "a post-processor with too many steps");
+}

@@ -8,6 +8,7 @@
 #ifndef SEMBED_TEXT_POSTPROCESSOR_H
 #define SEMBED_TEXT_POSTPROCESSOR_H
 
+#include "core/base/archive.h"
 #include "core/base/json.h"
 
 #define TEMPLATE_FIRST  (UINT32_MAX - 1) /* the first sequence stands here */
@@ -43,6 +44,9 @@ SEMBED_MUST_CHECK sembed_status postprocessor_read(const struct json_file *file,
                                                    struct postprocessor *postprocessor,
                                                    sembed_error *error);
 void postprocessor_free(struct postprocessor *postprocessor);
+
+/* To and from an image. */
+void postprocessor_store(struct archive *archive, struct postprocessor *postprocessor);
 
 /* BertProcessing: cls A sep, cls A sep B:1 sep:1. Into a zeroed struct, as the next. */
 SEMBED_MUST_CHECK sembed_status postprocessor_make_bert(struct postprocessor *postprocessor,

@@ -308,6 +308,24 @@ void pretokenizer_destroy(struct pretokenizer *pretokenizer)
     memory_free(pretokenizer);
 }
 
+void pretokenizer_store(struct archive *archive, struct pretokenizer **pretokenizer)
+{
+    struct pretokenizer *stored = archive_struct(archive, (void **)pretokenizer, sizeof *stored);
+    if (!stored ||
+        !archive_array(archive, (void **)&stored->steps, &stored->count, sizeof *stored->steps))
+        return;
+    for (size_t i = 0; i < stored->count; i++) {
+        struct step *step = &stored->steps[i];
+        archive_value(archive, &step->type);
+        archive_value(archive, &step->behavior);
+        archive_value(archive, &step->invert);
+        archive_value(archive, &step->metaspace);
+        archive_value(archive, &step->ends_words);
+        archive_value(archive, &step->forbids_cuts);
+        regex_store(archive, &step->regex);
+    }
+}
+
 /* ------------------------------------------------------------------------------- questions */
 
 bool pretokenizer_is_byte_level(const struct pretokenizer *pretokenizer)

@@ -32,6 +32,8 @@ SEMBED_MUST_CHECK sembed_status pretokenizer_create(const struct json_file *file
                                                     const json_t *json,
                                                     struct pretokenizer **pretokenizer,
                                                     sembed_error *error);
+/* To and from an image. */
+void pretokenizer_store(struct archive *archive, struct pretokenizer **pretokenizer);
 void pretokenizer_destroy(struct pretokenizer *pretokenizer); /* NULL is allowed */
 
 /*

@@ -12,6 +12,8 @@ struct regex {
     pcre2_code *code; /* NULL: the literal */
     char *literal;
     size_t literal_length;
+    char *pattern; /* of code */
+    size_t pattern_length;
 };
 
 static void *allocate(size_t size, void *state)
@@ -68,8 +70,13 @@ sembed_status regex_create(const char *name, const char *pattern, size_t length,
     struct regex *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "a regular expression");
-    sembed_status status = compile(name, pattern, length, made, error);
-    if (status != SEMBED_OK) {
+    made->pattern = memory_alloc(length + 1);
+    sembed_status status = made->pattern ? compile(name, pattern, length, made, error)
+                                         : error_no_memory(error, "a regular expression");
+    if (status == SEMBED_OK) {
+        memcpy(made->pattern, pattern, length);
+        made->pattern_length = length;
+    } else {
         regex_destroy(made);
         return status;
     }
@@ -111,7 +118,25 @@ void regex_destroy(struct regex *regex)
         return;
     pcre2_code_free(regex->code);
     memory_free(regex->literal);
+    memory_free(regex->pattern);
     memory_free(regex);
+}
+
+void regex_store(struct archive *archive, struct regex **regex)
+{
+    struct regex *stored = archive_struct(archive, (void **)regex, sizeof *stored);
+    if (!stored)
+        return;
+    bool is_literal = stored->literal != NULL;
+    archive_value(archive, &is_literal);
+    if (is_literal) {
+        archive_text(archive, &stored->literal, &stored->literal_length);
+        return;
+    }
+    archive_text(archive, &stored->pattern, &stored->pattern_length);
+    if (archive->opening && archive->status == SEMBED_OK)
+        archive_fail(archive, compile("tokenizer.json", stored->pattern, stored->pattern_length,
+                                      stored, archive->error));
 }
 
 void regex_scratch_free(struct regex_scratch *scratch)

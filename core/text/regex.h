@@ -11,6 +11,7 @@
 #ifndef SEMBED_TEXT_REGEX_H
 #define SEMBED_TEXT_REGEX_H
 
+#include "core/base/archive.h"
 #include "core/base/json.h"
 
 struct regex;
@@ -33,6 +34,9 @@ SEMBED_MUST_CHECK sembed_status regex_create_from_json(const struct json_file *f
                                                        const json_t *pattern, struct regex **regex,
                                                        sembed_error *error);
 void regex_destroy(struct regex *regex); /* NULL is allowed */
+
+/* To and from an image: the pattern is compiled again. *regex may be NULL. */
+void regex_store(struct archive *archive, struct regex **regex);
 
 /* A search through one text. Zero-initialise all but text and length. */
 struct regex_search {

@@ -88,6 +88,49 @@ void tokenizer_close(struct tokenizer *tokenizer)
     memory_free(tokenizer);
 }
 
+static void store_subword_model(struct archive *archive, struct tokenizer *tokenizer)
+{
+    switch (tokenizer->subword_type) {
+    case SUBWORD_WORDPIECE:
+        wordpiece_store(archive, &tokenizer->wordpiece, tokenizer->vocabulary);
+        break;
+    case SUBWORD_BPE:
+        bpe_store(archive, &tokenizer->bpe, vocabulary_id_limit(tokenizer->vocabulary));
+        break;
+    case SUBWORD_UNIGRAM:
+        unigram_store(archive, &tokenizer->unigram);
+        break;
+    case SUBWORD_NONE:
+        archive_check(archive, false, "a tokenizer without a model");
+        break;
+    }
+}
+
+void tokenizer_store(struct archive *archive, struct tokenizer **tokenizer)
+{
+    struct tokenizer *stored = archive_struct(archive, (void **)tokenizer, sizeof *stored);
+    if (!stored)
+        return;
+    vocabulary_store(archive, &stored->vocabulary);
+    added_tokens_store(archive, &stored->added_tokens);
+    normalizer_store(archive, &stored->normalizer);
+    pretokenizer_store(archive, &stored->pretokenizer);
+    postprocessor_store(archive, &stored->postprocessor);
+    archive_value(archive, &stored->max_length);
+    archive_value(archive, &stored->allows_cuts);
+    archive_value(archive, &stored->cuts_at_chinese);
+    archive_value(archive, &stored->needs_spans);
+    archive_check(archive,
+                  stored->vocabulary && stored->added_tokens && stored->normalizer &&
+                      stored->pretokenizer,
+                  "a tokenizer in parts");
+    if (archive->status != SEMBED_OK)
+        return;
+    archive_value(archive, &stored->subword_type);
+    store_subword_model(archive, stored);
+    archive_check(archive, stored->wordpiece != NULL, "a tokenizer without a model");
+}
+
 static size_t template_id_limit(const struct template *template)
 {
     size_t limit = 0;

@@ -11,7 +11,7 @@
 #ifndef SEMBED_TEXT_TOKENIZER_H
 #define SEMBED_TEXT_TOKENIZER_H
 
-#include "core/base/error.h"
+#include "core/base/archive.h"
 
 #include <stdbool.h>
 
@@ -37,6 +37,9 @@ struct encoding {
 SEMBED_MUST_CHECK sembed_status tokenizer_open(const char *folder, const sembed_poll *poll,
                                                struct tokenizer **tokenizer, sembed_error *error);
 void tokenizer_close(struct tokenizer *tokenizer); /* NULL is allowed */
+
+/* To and from an image; one that was opened is used like any other and closed the same. */
+void tokenizer_store(struct archive *archive, struct tokenizer **tokenizer);
 
 SEMBED_MUST_CHECK sembed_status tokenizer_scratch_create(struct tokenizer_scratch **scratch,
                                                          sembed_error *error);

@@ -315,8 +315,31 @@ sembed_status trie_build(struct trie_key *keys, size_t count, const sembed_poll 
 
 void trie_free(struct trie *trie)
 {
-    memory_free(trie->units);
+    if (!trie->mapped)
+        memory_free(trie->units);
     *trie = (struct trie){0};
+}
+
+/* Whether no step leaves the table: children lie in the block of their parent's base. */
+static bool is_sound(const struct trie *trie, size_t value_limit)
+{
+    uint32_t largest_base = 0;
+    bool sound = trie->count > 0 && trie->count % BLOCK_UNITS == 0;
+    for (size_t i = 0; i < trie->count; i++) {
+        uint32_t base = trie->units[i].link >> TRIE_LINK_BIT, value = trie->units[i].value;
+        largest_base = base > largest_base ? base : largest_base;
+        sound &= value < value_limit || value == TRIE_NONE;
+    }
+    return sound && largest_base < trie->count;
+}
+
+void trie_store(struct archive *archive, struct trie *trie, size_t value_limit)
+{
+    trie->mapped = archive->opening;
+    archive_value(archive, &trie->count);
+    archive_table(archive, &trie->units, trie->count, sizeof *trie->units);
+    if (archive->status == SEMBED_OK)
+        archive_check(archive, is_sound(trie, value_limit), "a trie that leads out of its table");
 }
 
 uint32_t trie_find(const struct trie *trie, const char *text, size_t length)

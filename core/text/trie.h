@@ -9,7 +9,7 @@
 #ifndef SEMBED_TEXT_TRIE_H
 #define SEMBED_TEXT_TRIE_H
 
-#include "core/base/error.h"
+#include "core/base/archive.h"
 
 #include <stdbool.h>
 
@@ -26,6 +26,7 @@ struct trie_unit {
 struct trie {
     struct trie_unit *units; /* [count], a multiple of 256; the root is units[0] */
     size_t count;
+    bool mapped; /* units belong to a file */
 };
 
 struct trie_key {
@@ -56,6 +57,9 @@ static inline const struct trie_unit *trie_child(const struct trie *trie,
     const struct trie_unit *child = trie->units + ((node->link >> TRIE_LINK_BIT) ^ byte);
     return (child->link & ((1u << TRIE_LINK_BIT) - 1)) == byte ? child : NULL;
 }
+
+/* To and from an image. Opening, every value is below value_limit. */
+void trie_store(struct archive *archive, struct trie *trie, size_t value_limit);
 
 /* The value of a whole string; TRIE_NONE where it is not in the trie. */
 uint32_t trie_find(const struct trie *trie, const char *text, size_t length);

@@ -55,6 +55,7 @@ struct unigram {
     bool byte_fallback;
     uint32_t byte_ids[256]; /* of "<0x00>" … "<0xFF>"; TRIE_NONE where there is none */
     char *name;             /* the file, for messages */
+    bool mapped;            /* scores belong to a file */
 };
 
 void unigram_scratch_free(struct unigram_scratch *scratch)
@@ -68,9 +69,27 @@ void unigram_destroy(struct unigram *model)
     if (!model)
         return;
     trie_free(&model->trie);
-    memory_free(model->scores);
+    if (!model->mapped)
+        memory_free(model->scores);
     memory_free(model->name);
     memory_free(model);
+}
+
+void unigram_store(struct archive *archive, struct unigram **model)
+{
+    struct unigram *stored = archive_struct(archive, (void **)model, sizeof *stored);
+    if (!stored)
+        return;
+    stored->mapped = archive->opening;
+    archive_value(archive, &stored->count);
+    archive_table(archive, &stored->scores, stored->count, sizeof *stored->scores);
+    trie_store(archive, &stored->trie, stored->count);
+    archive_value(archive, &stored->unknown_score);
+    archive_value(archive, &stored->unknown_id);
+    archive_value(archive, &stored->byte_fallback);
+    archive_value(archive, &stored->byte_ids);
+    archive_string(archive, &stored->name);
+    archive_check(archive, stored->name, "a Unigram model without a name");
 }
 
 /* --- creation ------------------------------------------------------------------------------- */

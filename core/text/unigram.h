@@ -61,6 +61,9 @@ unigram_create_from_pieces(const char *name, const struct unigram_piece *pieces,
                            const sembed_poll *poll, struct unigram **model, sembed_error *error);
 void unigram_destroy(struct unigram *model); /* NULL is allowed */
 
+/* To and from an image. */
+void unigram_store(struct archive *archive, struct unigram **model);
+
 /*
  * Appends the pieces of word[length], valid UTF-8, to pieces, offsets in bytes of word. An empty
  * word has none. Takes time in proportion to length × the longest piece. SEMBED_MALFORMED where the

@@ -29,6 +29,7 @@ struct vocabulary {
     uint32_t *by_id; /* [id_limit]: entry index + 1, 0 where no token has the id */
     size_t id_limit, by_id_capacity;
     size_t longest; /* bytes of the longest token */
+    bool mapped;    /* the tables belong to a file */
 };
 
 static bool reserve_slots(struct vocabulary *vocabulary, size_t tokens)
@@ -82,11 +83,51 @@ void vocabulary_destroy(struct vocabulary *vocabulary)
 {
     if (!vocabulary)
         return;
-    memory_free(vocabulary->pool);
-    memory_free(vocabulary->entries);
-    memory_free(vocabulary->slots);
-    memory_free(vocabulary->by_id);
+    if (!vocabulary->mapped) {
+        memory_free(vocabulary->pool);
+        memory_free(vocabulary->entries);
+        memory_free(vocabulary->slots);
+        memory_free(vocabulary->by_id);
+    }
     memory_free(vocabulary);
+}
+
+/* Whether every index stays within its table, and a search comes upon an empty slot. */
+static bool is_sound(const struct vocabulary *vocabulary)
+{
+    size_t slots = (size_t)vocabulary->mask + 1, taken = 0;
+    bool sound = (slots & vocabulary->mask) == 0;
+    for (size_t i = 0; i < slots; i++) {
+        taken += vocabulary->slots[i].entry != 0;
+        sound &= vocabulary->slots[i].entry <= vocabulary->count;
+    }
+    for (size_t i = 0; i < vocabulary->count; i++) {
+        const struct entry *entry = &vocabulary->entries[i];
+        sound &= (uint64_t)entry->offset + entry->length <= vocabulary->pool_size;
+        sound &= entry->length <= vocabulary->longest && entry->id < vocabulary->id_limit;
+    }
+    for (size_t i = 0; i < vocabulary->id_limit; i++)
+        sound &= vocabulary->by_id[i] <= vocabulary->count;
+    return sound && taken < slots;
+}
+
+void vocabulary_store(struct archive *archive, struct vocabulary **vocabulary)
+{
+    struct vocabulary *stored = archive_struct(archive, (void **)vocabulary, sizeof *stored);
+    if (!stored)
+        return;
+    stored->mapped = archive->opening;
+    archive_value(archive, &stored->pool_size);
+    archive_value(archive, &stored->count);
+    archive_value(archive, &stored->mask);
+    archive_value(archive, &stored->id_limit);
+    archive_value(archive, &stored->longest);
+    archive_table(archive, &stored->pool, stored->pool_size, 1);
+    archive_table(archive, &stored->entries, stored->count, sizeof *stored->entries);
+    archive_table(archive, &stored->slots, (size_t)stored->mask + 1, sizeof *stored->slots);
+    archive_table(archive, &stored->by_id, stored->id_limit, sizeof *stored->by_id);
+    if (archive->status == SEMBED_OK)
+        archive_check(archive, is_sound(stored), "a vocabulary that leads out of its tables");
 }
 
 uint32_t vocabulary_hash(const char *token, size_t length)

@@ -6,7 +6,7 @@
 #ifndef SEMBED_TEXT_VOCABULARY_H
 #define SEMBED_TEXT_VOCABULARY_H
 
-#include "core/base/error.h"
+#include "core/base/archive.h"
 
 #include <stdbool.h>
 
@@ -23,6 +23,9 @@ void vocabulary_destroy(struct vocabulary *vocabulary); /* NULL is allowed */
 /* Adds a token; a token that is there already takes the new id. Ids over 2^24 are SEMBED_LIMIT. */
 SEMBED_MUST_CHECK sembed_status vocabulary_add(struct vocabulary *vocabulary, const char *token,
                                                size_t length, uint32_t id, sembed_error *error);
+
+/* To and from an image; one that was opened takes no more tokens. */
+void vocabulary_store(struct archive *archive, struct vocabulary **vocabulary);
 
 /* The token's id; VOCABULARY_NONE where there is none. */
 uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *token, size_t length);

@@ -88,6 +88,20 @@ void wordpiece_destroy(struct wordpiece *model)
     memory_free(model);
 }
 
+void wordpiece_store(struct archive *archive, struct wordpiece **model,
+                     const struct vocabulary *vocabulary)
+{
+    struct wordpiece *stored = archive_struct(archive, (void **)model, sizeof *stored);
+    if (!stored)
+        return;
+    stored->initial = vocabulary;
+    vocabulary_store(archive, &stored->continuing);
+    archive_value(archive, &stored->unknown_id);
+    archive_value(archive, &stored->longest_word);
+    archive_string(archive, &stored->unknown);
+    archive_check(archive, stored->continuing && stored->unknown, "a WordPiece model in parts");
+}
+
 /*
  * The longest piece at the front of rest[length], as an id, its bytes in *size; VOCABULARY_NONE
  * where none fits. One pass hashes all prefixes no longer than the longest token; then they are

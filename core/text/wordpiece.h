@@ -41,6 +41,10 @@ SEMBED_MUST_CHECK sembed_status wordpiece_create_from_vocabulary(
     const sembed_poll *poll, struct wordpiece **model, sembed_error *error);
 void wordpiece_destroy(struct wordpiece *model); /* NULL is allowed */
 
+/* To and from an image, without the vocabulary, which must outlive the model. */
+void wordpiece_store(struct archive *archive, struct wordpiece **model,
+                     const struct vocabulary *vocabulary);
+
 /* Appends the pieces of a word of valid UTF-8. */
 SEMBED_MUST_CHECK sembed_status wordpiece_split(const struct wordpiece *model,
                                                 struct wordpiece_scratch *scratch, const char *word,

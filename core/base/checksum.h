@@ -1,0 +1,15 @@
+/*
+ * XXH64 (Yann Collet, the xxHash specification, revision 0.1.1): a checksum of 64 bits at some 10 GB/s,
+ * so that a file of a gigabyte is checked in a tenth of a second. Against accidents, not against
+ * those who forge.
+ */
+#ifndef SEMBED_BASE_CHECKSUM_H
+#define SEMBED_BASE_CHECKSUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of data[size], with the seed 0. */
+uint64_t checksum(const void *data, size_t size);
+
+#endif
