@@ -427,6 +427,10 @@ static sembed_status find_room(struct chunking *chunking)
     sembed_status status = count_tokens(chunking, 0, 0, &special);
     if (status != SEMBED_OK)
         return status;
+    if (chunking->max_tokens > chunking->model->max_tokens)
+        return error_set(chunking->error, SEMBED_INVALID_ARGUMENT,
+                         "max_tokens: expected at most the %zu that model '%s' reads, found %zu",
+                         chunking->model->max_tokens, chunking->model->name, chunking->max_tokens);
     if (chunking->max_tokens <= special)
         return error_set(chunking->error, SEMBED_INVALID_ARGUMENT,
                          "max_tokens: expected more than the %zu special tokens of model '%s', "

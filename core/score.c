@@ -37,8 +37,24 @@ static sembed_status score_batch(const struct sembed_model *model, struct sembed
     return status;
 }
 
+/* SEMBED_TRUNCATED with how many tokens the pair has, which takes reading all of it. */
+static sembed_status refuse_long_pair(const struct sembed_model *model,
+                                      struct sembed_context *context, sembed_text query,
+                                      sembed_text document, const sembed_poll *poll,
+                                      sembed_error *error)
+{
+    sembed_status status =
+        tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch, query, document,
+                              SIZE_MAX, false, poll, &context->encoding, error);
+    if (status != SEMBED_OK)
+        return status;
+    return error_set(error, SEMBED_TRUNCATED,
+                     "a query and document of %zu tokens: model '%s' reads at most %zu",
+                     context->encoding.count, model->name, model->max_tokens);
+}
+
 sembed_status sembed_score(const sembed_model *model, sembed_context *context, sembed_text query,
-                           const sembed_text *documents, size_t count, int raw,
+                           const sembed_text *documents, size_t count, int flags,
                            const sembed_poll *poll, float *scores, sembed_error *error)
 {
     if (!model_is_cross_encoder(model))
@@ -53,6 +69,9 @@ sembed_status sembed_score(const sembed_model *model, sembed_context *context, s
         status =
             tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch, query, documents[i],
                                   model->max_tokens, false, poll, &context->encoding, error);
+        if (status == SEMBED_OK && context->encoding.truncated &&
+            (flags & SEMBED_SCORE_REFUSE_TRUNCATION))
+            status = refuse_long_pair(model, context, query, documents[i], poll, error);
         if (status == SEMBED_OK && batch_is_full_for(&context->batch, context->encoding.count)) {
             size_t texts = context->batch.texts;
             status = score_batch(model, context, poll, next_score, error);
@@ -63,7 +82,7 @@ sembed_status sembed_score(const sembed_model *model, sembed_context *context, s
     }
     if (status == SEMBED_OK && context->batch.texts > 0)
         status = score_batch(model, context, poll, next_score, error);
-    if (status == SEMBED_OK && !raw)
+    if (status == SEMBED_OK && !(flags & SEMBED_SCORE_RAW))
         activate(model->score_activation, scores, count * labels);
     return status;
 }

@@ -195,14 +195,20 @@ SEMBED_MUST_CHECK sembed_status sembed_embed(const sembed_model *model, sembed_c
                                              const sembed_options *options, const sembed_poll *poll,
                                              float *vectors, sembed_error *error);
 
+/* How pairs are scored: 0, or any of these added up. */
+enum {
+    SEMBED_SCORE_RAW = 1,               /* the logits, without the model's activation */
+    SEMBED_SCORE_REFUSE_TRUNCATION = 2, /* a pair longer than the model reads is SEMBED_TRUNCATED */
+};
+
 /*
  * How well each of documents[count] answers the query, by a cross-encoder: scores[count, labels], the
- * caller's, labels as sembed_model_info says (one, for a model that ranks). raw non-zero: the logits,
- * without the model's activation. An embedding model is SEMBED_INVALID_ARGUMENT.
+ * caller's, labels as sembed_model_info says (one, for a model that ranks). flags: SEMBED_SCORE_… An
+ * embedding model is SEMBED_INVALID_ARGUMENT.
  */
 SEMBED_MUST_CHECK sembed_status sembed_score(const sembed_model *model, sembed_context *context,
                                              sembed_text query, const sembed_text *documents,
-                                             size_t count, int raw, const sembed_poll *poll,
+                                             size_t count, int flags, const sembed_poll *poll,
                                              float *scores, sembed_error *error);
 
 /* One token of a text. */
@@ -246,8 +252,8 @@ typedef struct sembed_chunk {
  * included, that together hold all of it but white space between them. A chunk ends at the end of a
  * sentence where it can, else between words, else between tokens; the next one begins up to `overlap`
  * tokens earlier, where a sentence or else a word begins. A text that fits is one chunk; one of white
- * space alone gives none. max_tokens too small for a token beside the special ones, or overlap not
- * smaller than the room there is, is SEMBED_INVALID_ARGUMENT. chunks[*count] belongs to the caller,
+ * space alone gives none. max_tokens too small for a token beside the special ones or more than the
+ * model reads, or overlap not smaller than the room there is, is SEMBED_INVALID_ARGUMENT. chunks[*count] belongs to the caller,
  * freed with sembed_free.
  */
 SEMBED_MUST_CHECK sembed_status sembed_chunk_text(const sembed_model *model,
@@ -288,10 +294,11 @@ void sembed_quantize_binary(const float *vector, size_t n, sembed_bit_order orde
 /* Pearson's r of x[n] and y[n]; NaN for fewer than two pairs or where either is constant. */
 double sembed_pearson(const double *x, const double *y, size_t n);
 
-/* Spearman's rank correlation, ties sharing their mean rank: Pearson's r of the ranks. Source:
- * scipy.stats.spearmanr. */
+/* Spearman's rank correlation, ties sharing their mean rank: Pearson's r of the ranks. poll may be
+ * NULL. Source: scipy.stats.spearmanr. */
 SEMBED_MUST_CHECK sembed_status sembed_spearman(const double *x, const double *y, size_t n,
-                                                double *correlation, sembed_error *error);
+                                                const sembed_poll *poll, double *correlation,
+                                                sembed_error *error);
 
 #ifdef __cplusplus
 }

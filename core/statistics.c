@@ -10,24 +10,33 @@
 #include "core/base/memory.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
+/* Equal series give 1 and not a neighbour of it, for √(s · s) is s, while √s · √s may not be. */
+static double root_of_product(double xx, double yy)
+{
+    double product = xx * yy;
+    return isnormal(product) ? sqrt(product) : sqrt(xx) * sqrt(yy);
+}
+
+/* Sums are divided last, so that the mean of ranks in any order is exact: reversed series give −1. */
 double sembed_pearson(const double *x, const double *y, size_t n)
 {
-    double mean_x = 0, mean_y = 0, xy = 0, xx = 0, yy = 0;
+    double sum_x = 0, sum_y = 0, xy = 0, xx = 0, yy = 0;
     for (size_t i = 0; i < n; i++) {
-        mean_x += x[i] / (double)n;
-        mean_y += y[i] / (double)n;
+        sum_x += x[i];
+        sum_y += y[i];
     }
     for (size_t i = 0; i < n; i++) {
-        double dx = x[i] - mean_x, dy = y[i] - mean_y;
+        double dx = x[i] - sum_x / (double)n, dy = y[i] - sum_y / (double)n;
         xy += dx * dy;
         xx += dx * dx;
         yy += dy * dy;
     }
     if (n < 2 || !(xx > 0) || !(yy > 0))
         return NAN;
-    double r = xy / (sqrt(xx) * sqrt(yy));
+    double r = xy / root_of_product(xx, yy);
     return r > 1 ? 1 : r < -1 ? -1 : r;
 }
 
@@ -42,43 +51,110 @@ static int compare_values(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-/* values[n] → ranks[n], from 1; order[n] is scratch. */
-static void rank_values(const double *values, size_t n, struct ranked *order, double *ranks)
+/* Numbers that are sorted, merged or ranked without asking whether to stop: milliseconds of work. */
+enum { RUN = 1 << 16 };
+
+/* What ranking takes: [n] each. */
+struct ranking {
+    size_t n;
+    struct ranked *order, *merged;
+    double *x, *y; /* the ranks */
+    const sembed_poll *poll;
+};
+
+/* Merges order[first, middle) and order[middle, stop), each sorted, into merged[first, stop). */
+static sembed_status merge(struct ranking *ranking, size_t first, size_t middle, size_t stop,
+                           sembed_error *error)
 {
-    for (size_t i = 0; i < n; i++)
-        order[i] = (struct ranked){values[i], i};
-    qsort(order, n, sizeof *order, compare_values);
-    for (size_t first = 0, stop; first < n; first = stop) {
-        for (stop = first + 1; stop < n && order[stop].value == order[first].value;)
+    size_t left = first, right = middle;
+    for (size_t i = first; i < stop; i++) {
+        bool takes_right = left == middle || (right < stop && ranking->order[right].value <
+                                                                  ranking->order[left].value);
+        if (i % RUN == 0 && poll_wants_stop(ranking->poll))
+            return error_canceled(error);
+        ranking->merged[i] = ranking->order[takes_right ? right++ : left++];
+    }
+    return SEMBED_OK;
+}
+
+/* Sorts order[n]: runs by qsort, which cannot be stopped, then pairs of runs, pairs of pairs … */
+static sembed_status sort(struct ranking *ranking, sembed_error *error)
+{
+    const size_t n = ranking->n;
+    for (size_t first = 0; first < n; first += RUN) {
+        if (poll_wants_stop(ranking->poll))
+            return error_canceled(error);
+        qsort(ranking->order + first, n - first < RUN ? n - first : RUN, sizeof *ranking->order,
+              compare_values);
+    }
+    for (size_t length = RUN; length < n; length *= 2) {
+        for (size_t first = 0; first < n; first += 2 * length) {
+            size_t middle = n - first < length ? n : first + length;
+            size_t stop = n - middle < length ? n : middle + length;
+            sembed_status status = merge(ranking, first, middle, stop, error);
+            if (status != SEMBED_OK)
+                return status;
+        }
+        struct ranked *sorted = ranking->merged;
+        ranking->merged = ranking->order;
+        ranking->order = sorted;
+    }
+    return SEMBED_OK;
+}
+
+/* values[n] → ranks[n], from 1. */
+static sembed_status rank_values(struct ranking *ranking, const double *values, double *ranks,
+                                 sembed_error *error)
+{
+    for (size_t i = 0; i < ranking->n; i++)
+        ranking->order[i] = (struct ranked){values[i], i};
+    sembed_status status = sort(ranking, error);
+    if (status != SEMBED_OK)
+        return status;
+    const struct ranked *order = ranking->order;
+    for (size_t first = 0, stop; first < ranking->n; first = stop) {
+        for (stop = first + 1; stop < ranking->n && order[stop].value == order[first].value;)
             stop++;
         double shared = ((double)first + (double)stop + 1) / 2;
         for (size_t i = first; i < stop; i++)
             ranks[order[i].place] = shared;
     }
+    return SEMBED_OK;
 }
 
-sembed_status sembed_spearman(const double *x, const double *y, size_t n, double *correlation,
-                              sembed_error *error)
+static bool any_nan(const double *numbers, size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        if (isnan(numbers[i]))
+            return true;
+    return false;
+}
+
+sembed_status sembed_spearman(const double *x, const double *y, size_t n, const sembed_poll *poll,
+                              double *correlation, sembed_error *error)
+{
+    struct ranking ranking = {.n = n, .poll = poll};
     sembed_status status = SEMBED_OK;
-    struct ranked *order = memory_calloc(n, sizeof *order);
-    double *ranks_x = memory_calloc(n, sizeof *ranks_x);
-    double *ranks_y = memory_calloc(n, sizeof *ranks_y);
     *correlation = NAN;
-    if (!order || !ranks_x || !ranks_y) {
+    if (any_nan(x, n) || any_nan(y, n))
+        return SEMBED_OK; /* as the reference: a NaN has no rank */
+    ranking.order = memory_calloc(n, sizeof *ranking.order);
+    ranking.merged = memory_calloc(n, sizeof *ranking.merged);
+    ranking.x = memory_calloc(n, sizeof *ranking.x);
+    ranking.y = memory_calloc(n, sizeof *ranking.y);
+    if (!ranking.order || !ranking.merged || !ranking.x || !ranking.y) {
         status = error_no_memory(error, "the ranks");
         goto cleanup;
     }
-    for (size_t i = 0; i < n; i++) {
-        if (isnan(x[i]) || isnan(y[i]))
-            goto cleanup; /* as the reference: a NaN has no rank */
-    }
-    rank_values(x, n, order, ranks_x);
-    rank_values(y, n, order, ranks_y);
-    *correlation = sembed_pearson(ranks_x, ranks_y, n);
+    status = rank_values(&ranking, x, ranking.x, error);
+    if (status == SEMBED_OK)
+        status = rank_values(&ranking, y, ranking.y, error);
+    if (status == SEMBED_OK)
+        *correlation = sembed_pearson(ranking.x, ranking.y, n);
 cleanup:
-    memory_free(ranks_y);
-    memory_free(ranks_x);
-    memory_free(order);
+    memory_free(ranking.y);
+    memory_free(ranking.x);
+    memory_free(ranking.merged);
+    memory_free(ranking.order);
     return status;
 }

@@ -90,6 +90,16 @@ int characters_before(struct character_count *count, size_t byte)
     return (int)count->characters;
 }
 
+void texts_elements(ArrayType *array, Datum **elements, bool **nulls, int *count)
+{
+    if (ARR_NDIM(array) > 1)
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                        errmsg("texts must be a one-dimensional array, this has %d dimensions",
+                               ARR_NDIM(array)),
+                        errhint("ARRAY(SELECT unnest(array)) makes one dimension of them.")));
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, elements, nulls, count);
+}
+
 ArrayType *vector_create(size_t dimensions)
 {
     Size size = add_size(ARR_OVERHEAD_NONULLS(1), mul_size(dimensions, sizeof(float4)));

@@ -8,7 +8,6 @@
  */
 #include "host.h"
 
-#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
@@ -24,7 +23,7 @@ struct embed_array {
     sembed_options options;
     size_t dimensions;
 
-    Datum *elements; /* of all dimensions, in storage order */
+    Datum *elements;
     bool *nulls;
     int count;
     int next; /* the element of the next row */
@@ -45,8 +44,7 @@ static struct embed_array *begin(const sembed_model *model, const struct embed_a
     state->model = model;
     state->options = arguments_options(arguments);
     state->dimensions = models_dimensions(model, &state->options);
-    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &state->elements, &state->nulls,
-                      &state->count);
+    texts_elements(array, &state->elements, &state->nulls, &state->count);
     state->vectors = palloc(
         mul_size(Min(state->count, SLICE_TEXTS), mul_size(state->dimensions, sizeof(float))));
     state->slice_memory = AllocSetContextCreate(CurrentMemoryContext, "sembed slice of texts",

@@ -26,7 +26,7 @@ static MemoryContext aggregate_memory(FunctionCallInfo fcinfo)
 
 /* ------------------------------------------------------------------------- spearman(x, y) */
 
-/* Ranks need all numbers at hand: 16 bytes for each pair, 32 more while they are ranked. */
+/* Ranks need all numbers at hand: 16 bytes for each pair, 48 more while they are ranked. */
 struct pairs {
     double *x, *y; /* [count] */
     size_t count, capacity;
@@ -153,15 +153,18 @@ Datum sembed_sql_spearman_result(PG_FUNCTION_ARGS)
     const struct pairs *pairs;
     double correlation;
     struct call call;
+    sembed_status status;
 
     aggregate_memory(fcinfo);
     pairs = pairs_argument(fcinfo, 0);
     if (!pairs)
         PG_RETURN_NULL();
-    CHECK_FOR_INTERRUPTS();
     call_begin(&call);
-    call_check(&call, sembed_spearman(pairs->x, pairs->y, pairs->count, &correlation, &call.error),
-               NULL);
+    do
+        status = sembed_spearman(pairs->x, pairs->y, pairs->count, &call.poll, &correlation,
+                                 &call.error);
+    while (call_again(&call, status));
+    call_check(&call, status, NULL);
     if (isnan(correlation) && !any_nan(pairs->x, pairs->count) && !any_nan(pairs->y, pairs->count))
         PG_RETURN_NULL();
     PG_RETURN_FLOAT8(correlation);

@@ -75,6 +75,11 @@ extern void call_begin(struct call *call);
  * the configuration, say), returns true: call again. False for every other status. */
 extern bool call_again(struct call *call, sembed_status status);
 
+/* The hint for SEMBED_TRUNCATED. */
+#define HINT_TRUNCATED                                                                             \
+    "Cut it with chunk(), or set \"sembed.on_truncate\" to \"truncate\" to have its beginning "    \
+    "read."
+
 /* Raises an error unless status is SEMBED_OK. hint may be NULL. */
 extern void call_check(const struct call *call, sembed_status status, const char *hint);
 
@@ -97,7 +102,7 @@ extern sembed_context *models_context(void);
 extern void models_embed(const sembed_model *model, const sembed_options *options,
                          const sembed_text *texts, size_t count, float *vectors);
 
-/* Of an embedding; raises an error where the model cannot cut so, or gives none. */
+/* Of an embedding; raises an error for options that the model cannot follow, or where it gives none. */
 extern size_t models_dimensions(const sembed_model *model, const sembed_options *options);
 
 /* ----------------------------------------------------------------------------- convert.c */
@@ -125,6 +130,9 @@ struct character_count {
 
 /* How many characters begin before the byte: where a character begins there, its number from 0. */
 extern int characters_before(struct character_count *count, size_t byte);
+
+/* The elements of a text[], palloc'd; raises an error where it has more than one dimension. */
+extern void texts_elements(ArrayType *array, Datum **elements, bool **nulls, int *count);
 
 /* A one-dimensional real[] of that length, its elements not yet set, and its elements. */
 extern ArrayType *vector_create(size_t dimensions);

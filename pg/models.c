@@ -66,11 +66,17 @@ const char *models_name(const sembed_model *model)
 
 size_t models_dimensions(const sembed_model *model, const sembed_options *options)
 {
+    sembed_context *memory = models_context();
     size_t dimensions = 0;
     struct call call;
+    sembed_status status;
 
     call_begin(&call);
     call_check(&call, sembed_dimensions(model, options, &dimensions, &call.error), NULL);
+    do /* no texts: are the options right? */
+        status = sembed_embed(model, memory, NULL, 0, options, &call.poll, NULL, &call.error);
+    while (call_again(&call, status));
+    call_check(&call, status, NULL);
     return dimensions;
 }
 
@@ -117,10 +123,7 @@ void models_embed(const sembed_model *model, const sembed_options *options,
         status =
             sembed_embed(model, memory, texts, count, options, &call.poll, vectors, &call.error);
     while (call_again(&call, status));
-    call_check(&call, status,
-               status == SEMBED_TRUNCATED ? "Cut it with chunk(), or set \"sembed.on_truncate\" to "
-                                            "\"truncate\" to have its beginning read."
-                                          : NULL);
+    call_check(&call, status, status == SEMBED_TRUNCATED ? HINT_TRUNCATED : NULL);
 
     ereport(DEBUG1,
             (errmsg_internal("texts embedded by model \"%s\": %zu", models_name(model), count)));

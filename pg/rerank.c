@@ -1,5 +1,5 @@
 /*
- * rerank([model,] query, documents …): documents by how well they answer a query, best first.
+ * rerank([model,] query, documents, top_k): documents by how well they answer a query, best first.
  * rerank_score([model,] query, document): one of them.
  *
  * Both take a cross-encoder, which reads query and document as one text, so nothing can be computed
@@ -7,7 +7,6 @@
  */
 #include "host.h"
 
-#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
@@ -15,6 +14,7 @@
 #include "utils/memutils.h"
 
 #define RERANK_COLUMNS 3
+#define RERANK_OTHERS  3 /* query, documents, top_k */
 
 /* So many documents are converted and scored at a time. */
 #define SLICE_TEXTS 128
@@ -48,16 +48,17 @@ static void score(const sembed_model *model, sembed_text query, const sembed_tex
                   size_t count, float *scores)
 {
     sembed_context *memory = models_context();
+    int flags = settings_refuse_truncation() ? SEMBED_SCORE_REFUSE_TRUNCATION : 0;
     struct call call;
     sembed_status status;
 
     check_ranks(model);
     call_begin(&call);
     do
-        status = sembed_score(model, memory, query, documents, count, 0, &call.poll, scores,
+        status = sembed_score(model, memory, query, documents, count, flags, &call.poll, scores,
                               &call.error);
     while (call_again(&call, status));
-    call_check(&call, status, NULL);
+    call_check(&call, status, status == SEMBED_TRUNCATED ? HINT_TRUNCATED : NULL);
 
     ereport(DEBUG1,
             (errmsg_internal("pairs scored by model \"%s\": %zu", models_name(model), count)));
@@ -105,7 +106,7 @@ static void read_documents(ArrayType *array, struct ranking *ranking)
     bool *nulls;
     int count;
 
-    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+    texts_elements(array, &elements, &nulls, &count);
     ranking->documents = palloc(mul_size(count, sizeof(*ranking->documents)));
     for (int i = 0; i < count; i++)
         if (!nulls[i])
@@ -145,7 +146,7 @@ static struct ranking *begin(const text *model_name, const text *query, ArrayTyp
 PG_FUNCTION_INFO_V1(sembed_sql_rerank);
 PG_FUNCTION_INFO_V1(sembed_sql_rerank_score);
 
-/* rerank(query, documents), rerank(model, query, documents, top_k) → corpus_id, score, text */
+/* rerank([model,] query, documents, top_k) → corpus_id, score, text */
 Datum sembed_sql_rerank(PG_FUNCTION_ARGS)
 {
     FuncCallContext *call;
@@ -155,7 +156,7 @@ Datum sembed_sql_rerank(PG_FUNCTION_ARGS)
     bool nulls[RERANK_COLUMNS] = {0};
 
     if (SRF_IS_FIRSTCALL()) {
-        bool named = PG_NARGS() > 2;
+        int first = FIRST_ARGUMENT(RERANK_OTHERS);
         MemoryContext caller;
 
         call = SRF_FIRSTCALL_INIT();
@@ -163,8 +164,8 @@ Datum sembed_sql_rerank(PG_FUNCTION_ARGS)
         if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) != TYPEFUNC_COMPOSITE)
             elog(ERROR, "rerank() is declared without columns");
         BlessTupleDesc(call->tuple_desc);
-        call->user_fctx = begin(named ? PG_GETARG_TEXT_PP(0) : NULL, PG_GETARG_TEXT_PP(named),
-                                PG_GETARG_ARRAYTYPE_P(1 + named), named ? PG_GETARG_INT32(3) : 0);
+        call->user_fctx = begin(arguments_model(fcinfo, RERANK_OTHERS), PG_GETARG_TEXT_PP(first),
+                                PG_GETARG_ARRAYTYPE_P(first + 1), PG_GETARG_INT32(first + 2));
         MemoryContextSwitchTo(caller);
     }
     call = SRF_PERCALL_SETUP();

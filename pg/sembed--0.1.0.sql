@@ -161,12 +161,12 @@ COMMENT ON FUNCTION quantize_binary(real[]) IS
 
 /* ----------------------------------------------------------------------------- cross-encoders */
 
-CREATE FUNCTION rerank(query text, documents text[],
+CREATE FUNCTION rerank(query text, documents text[], top_k integer DEFAULT 0,
     OUT corpus_id integer, OUT score real, OUT text text)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'sembed_sql_rerank'
     LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000000 ROWS 100;
-COMMENT ON FUNCTION rerank(text, text[]) IS
+COMMENT ON FUNCTION rerank(text, text[], integer) IS
     'documents by how well they answer a query, best first, by the default reranker';
 
 CREATE FUNCTION rerank(model text, query text, documents text[], top_k integer DEFAULT 0,

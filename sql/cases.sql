@@ -79,7 +79,7 @@ SELECT is_same('[[1, "a", null, [0.5]]]', '[[1.000001, "a", null, [0.5]]]') AS s
        is_same('[[1]]', '{"error": "x"}') AS failed;
 
 CREATE TABLE outcomes AS
-SELECT object ->> 'name' AS name, object -> 'result' AS result, object ->> 'error' AS error,
+SELECT object ->> 'name' AS name, object -> 'result' AS result, coalesce(object -> 'error' ->> 'postgresql', object ->> 'error') AS error,
        outcome(spelled(coalesce(object ->> 'sql', object ->> 'postgresql')), object -> 'settings') AS found
 FROM json_lines(:'cases') WHERE object -> 'sql' IS NOT NULL OR object -> 'postgresql' IS NOT NULL;
 SELECT count(*) > 200 AS cases FROM outcomes;

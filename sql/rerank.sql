@@ -47,17 +47,23 @@ SELECT (SELECT array_agg(r) FROM rerank('cross-bert', 'river', ARRAY['a', 'b', '
 
 -- Which function a call means, also with literals and parameters that have no type.
 PREPARE two AS SELECT rerank($1, $2);
-PREPARE three AS SELECT rerank($1, $2, $3);
+PREPARE three AS SELECT rerank($1, $2, $3::text[]);
+PREPARE three_top AS SELECT rerank($1, $2::text[], $3);
+PREPARE three_named AS SELECT rerank($1, $2, top_k => $3);
 PREPARE four AS SELECT rerank($1, $2, $3, $4);
 PREPARE score AS SELECT rerank_score($1, $2);
 PREPARE score_by AS SELECT rerank_score($1, $2, $3);
 SELECT name, parameter_types FROM pg_prepared_statements ORDER BY name;
 DEALLOCATE ALL;
-SELECT count(*) FROM rerank('cross-bert', 'q', '{a,b}');
+SELECT count(*) FROM rerank('cross-bert', 'q', '{a,b}'::text[]);
+SELECT rerank('cross-bert', 'q', '{a,b}');
+SELECT rerank('cross-bert', 'q', '{{a,b},{c,d}}'::text[]);
 
 -- The default: the setting, else the only model there is.
 SET sembed.reranker = 'cross-bert';
 SELECT corpus_id, text FROM rerank('the river', ARRAY['b', 'a']) ORDER BY corpus_id;
+SELECT (SELECT array_agg(r) FROM rerank('river', ARRAY['a', 'b', 'c', 'd'], top_k => 2) AS r)
+     = (SELECT array_agg(r) FROM rerank('cross-bert', 'river', ARRAY['a', 'b', 'c', 'd'], 2) AS r) AS the_best;
 SELECT rerank_score('the river', 'a') = rerank_score('cross-bert', 'the river', 'a') AS same;
 SET sembed.reranker = 'cross-mpnet';
 SELECT rerank_score('the river', 'a') = rerank_score('cross-mpnet', 'the river', 'a') AS follows;

@@ -1,6 +1,9 @@
 /*
  * Aggregates that evaluate a model. As SQL's own do, they leave out a row in which an argument is
  * NULL, and give NULL where no row is left.
+ *
+ * They are window functions, too. SQLite then calls …_value for the frame as it stands, and …_inverse
+ * with the arguments of the row that leaves it, which is always the one that has been in it longest.
  */
 #include "sqlite/extension.h"
 
@@ -9,10 +12,10 @@
 
 /* ---------------------------------------------------------------------------- correlations */
 
-/* pearson(x, y), spearman(x, y): all pairs so far. */
+/* pearson(x, y), spearman(x, y): the pairs [first, stop). */
 struct pairs {
     double *x, *y;
-    size_t count, capacity;
+    size_t first, stop, capacity;
 };
 
 static bool grow(double **numbers, size_t capacity)
@@ -21,6 +24,25 @@ static bool grow(double **numbers, size_t capacity)
     if (larger)
         *numbers = larger;
     return larger != NULL;
+}
+
+/* Room for one more: where pairs have left at the front, or in a larger array. */
+static bool reserve_pair(struct pairs *pairs)
+{
+    if (pairs->stop < pairs->capacity)
+        return true;
+    if (pairs->first > pairs->capacity / 2) {
+        pairs->stop -= pairs->first;
+        memmove(pairs->x, pairs->x + pairs->first, pairs->stop * sizeof *pairs->x);
+        memmove(pairs->y, pairs->y + pairs->first, pairs->stop * sizeof *pairs->y);
+        pairs->first = 0;
+        return true;
+    }
+    size_t capacity = pairs->capacity ? 2 * pairs->capacity : 64;
+    if (!grow(&pairs->x, capacity) || !grow(&pairs->y, capacity))
+        return false;
+    pairs->capacity = capacity;
+    return true;
 }
 
 static sembed_status add_pair(struct pairs *pairs, const char *function, sqlite3_value **values,
@@ -32,14 +54,10 @@ static sembed_status add_pair(struct pairs *pairs, const char *function, sqlite3
         status = value_real(values[1], (struct argument){function, 2, "y"}, &y, error);
     if (status)
         return status;
-    if (pairs->count == pairs->capacity) {
-        size_t capacity = pairs->capacity ? 2 * pairs->capacity : 64;
-        if (!grow(&pairs->x, capacity) || !grow(&pairs->y, capacity))
-            return error_no_memory(error, "the pairs of a correlation");
-        pairs->capacity = capacity;
-    }
-    pairs->x[pairs->count] = x;
-    pairs->y[pairs->count++] = y;
+    if (!reserve_pair(pairs))
+        return error_no_memory(error, "the pairs of a correlation");
+    pairs->x[pairs->stop] = x;
+    pairs->y[pairs->stop++] = y;
     return SEMBED_OK;
 }
 
@@ -55,30 +73,50 @@ static void correlation_step(sqlite3_context *context, const char *function, sql
         function_fail(context, &error);
 }
 
-static sembed_status pearson(const double *x, const double *y, size_t n, double *correlation,
-                             sembed_error *error)
+void correlation_inverse(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    (void)error;
+    struct pairs *pairs = sqlite3_aggregate_context(context, 0);
+    if (pairs && pairs->first < pairs->stop && !any_null(count, values))
+        pairs->first++;
+}
+
+typedef sembed_status correlation_function(const double *x, const double *y, size_t n,
+                                           const sembed_poll *poll, double *correlation,
+                                           sembed_error *error);
+
+static sembed_status pearson(const double *x, const double *y, size_t n, const sembed_poll *poll,
+                             double *correlation, sembed_error *error)
+{
+    (void)poll, (void)error;
     *correlation = sembed_pearson(x, y, n);
     return SEMBED_OK;
 }
 
 /* NaN, of fewer than two pairs or of numbers that are all equal, is NULL in SQLite. */
-static void correlation_final(sqlite3_context *context,
-                              sembed_status (*correlate)(const double *x, const double *y, size_t n,
-                                                         double *correlation, sembed_error *error))
+static void correlation_value(sqlite3_context *context, correlation_function *correlate)
 {
-    struct pairs *pairs = sqlite3_aggregate_context(context, 0);
+    const struct pairs *pairs = sqlite3_aggregate_context(context, 0);
+    struct connection *connection = sqlite3_user_data(context);
+    sembed_poll poll = connection_poll(connection);
     sembed_error error = {0};
     double correlation = NAN;
-    if (!pairs)
-        return;
-    if (pairs->count > 1 && correlate(pairs->x, pairs->y, pairs->count, &correlation, &error))
+    if (pairs && pairs->stop - pairs->first > 1 &&
+        correlate(pairs->x + pairs->first, pairs->y + pairs->first, pairs->stop - pairs->first,
+                  &poll, &correlation, &error))
         function_fail(context, &error);
     else
         sqlite3_result_double(context, correlation);
+}
+
+static void correlation_final(sqlite3_context *context, correlation_function *correlate)
+{
+    struct pairs *pairs = sqlite3_aggregate_context(context, 0);
+    correlation_value(context, correlate);
+    if (!pairs)
+        return;
     sqlite3_free(pairs->x);
     sqlite3_free(pairs->y);
+    *pairs = (struct pairs){0};
 }
 
 void pearson_step(sqlite3_context *context, int count, sqlite3_value **values)
@@ -93,6 +131,16 @@ void spearman_step(sqlite3_context *context, int count, sqlite3_value **values)
     correlation_step(context, "spearman", values);
 }
 
+void pearson_value(sqlite3_context *context)
+{
+    correlation_value(context, pearson);
+}
+
+void spearman_value(sqlite3_context *context)
+{
+    correlation_value(context, sembed_spearman);
+}
+
 void pearson_final(sqlite3_context *context)
 {
     correlation_final(context, pearson);
@@ -103,11 +151,58 @@ void spearman_final(sqlite3_context *context)
     correlation_final(context, sembed_spearman);
 }
 
-/* -------------------------------------------------------------------------------- triplets */
+/* -------------------------------------------------------------------------------- means */
 
-struct triplets {
-    sqlite3_int64 right, all;
+/*
+ * A mean of numbers that come and go: their sum, with what rounding lost of it, and how many. So the
+ * large numbers that a window leaves behind do not blur the small ones in it. Source: A. Neumaier,
+ * 1974, as SQLite's own sum().
+ */
+struct mean {
+    double sum, lost;
+    sqlite3_int64 count;
 };
+
+static void mean_add(struct mean *mean, double sum, sqlite3_int64 count)
+{
+    double total = mean->sum + sum;
+    mean->lost +=
+        fabs(mean->sum) >= fabs(sum) ? (mean->sum - total) + sum : (sum - total) + mean->sum;
+    mean->sum = total;
+    mean->count += count;
+}
+
+static void mean_result(sqlite3_context *context, double factor)
+{
+    const struct mean *mean = sqlite3_aggregate_context(context, 0);
+    if (!mean || mean->count == 0)
+        return;
+    /* What was lost of an infinite sum is no number. */
+    double sum = isfinite(mean->sum) ? mean->sum + mean->lost : mean->sum;
+    sqlite3_result_double(context, 0 + factor * (sum / (double)mean->count)); /* 0, not -0 */
+}
+
+/* What a row adds to a mean. */
+typedef sembed_status term_function(int count, sqlite3_value **values, double *sum,
+                                    sqlite3_int64 *numbers, sembed_error *error);
+
+/* sign −1: the row leaves. */
+static void mean_step(sqlite3_context *context, int count, sqlite3_value **values,
+                      term_function *term, int sign)
+{
+    double sum = 0;
+    sqlite3_int64 numbers = 0;
+    sembed_error error = {0};
+    if (any_null(count, values))
+        return;
+    struct mean *mean = sqlite3_aggregate_context(context, sizeof *mean);
+    if (!mean)
+        sqlite3_result_error_nomem(context);
+    else if (term(count, values, &sum, &numbers, &error))
+        function_fail(context, &error);
+    else
+        mean_add(mean, sign * sum, sign * numbers);
+}
 
 static const struct {
     const char *name;
@@ -135,85 +230,80 @@ static sembed_status read_metric(sqlite3_value *value, int *metric, sembed_error
                          "expected 'cosine', 'dot', 'euclidean' or 'manhattan', found '%s'", name);
 }
 
-/* triplet_accuracy(anchor, positive, negative [, metric]) → REAL: the share of rows in which the anchor
- * is closer to the positive, by the cosine where no metric is named. Source: sentence_transformers' TripletEvaluator. */
-void triplet_accuracy_step(sqlite3_context *context, int count, sqlite3_value **values)
+/* 1 or 0 of one triplet. */
+static sembed_status triplet_term(int count, sqlite3_value **values, double *sum,
+                                  sqlite3_int64 *numbers, sembed_error *error)
 {
-    if (any_null(count, values))
-        return;
-    struct triplets *triplets = sqlite3_aggregate_context(context, sizeof *triplets);
-    sembed_error error = {0};
     struct vector anchor = {0}, positive = {0}, negative = {0};
     int metric = 0;
-    if (!triplets) {
-        sqlite3_result_error_nomem(context);
-        return;
-    }
     sembed_status status =
-        vector_read_pair(NULL, "triplet_accuracy", 0, values, &anchor, &positive, &error);
+        vector_read_pair(NULL, "triplet_accuracy", 0, values, &anchor, &positive, error);
     if (!status) {
         vector_free(&positive);
-        status =
-            vector_read_pair(NULL, "triplet_accuracy", 1, values, &positive, &negative, &error);
+        status = vector_read_pair(NULL, "triplet_accuracy", 1, values, &positive, &negative, error);
     }
     if (!status && count > 3)
-        status = read_metric(values[3], &metric, &error);
-    if (status) {
-        function_fail(context, &error);
-    } else {
-        size_t n = anchor.count;
-        triplets->right += metrics[metric].measure(anchor.values, positive.values, n) >
-                           metrics[metric].measure(anchor.values, negative.values, n);
-        triplets->all++;
+        status = read_metric(values[3], &metric, error);
+    if (!status) {
+        *sum = metrics[metric].measure(anchor.values, positive.values, anchor.count) >
+               metrics[metric].measure(anchor.values, negative.values, anchor.count);
+        *numbers = 1;
     }
     vector_free(&anchor);
     vector_free(&positive);
     vector_free(&negative);
+    return status;
 }
 
-void triplet_accuracy_final(sqlite3_context *context)
+/* The squares of the differences of two vectors' numbers. */
+static sembed_status squares_term(int count, sqlite3_value **values, double *sum,
+                                  sqlite3_int64 *numbers, sembed_error *error)
 {
-    const struct triplets *triplets = sqlite3_aggregate_context(context, 0);
-    if (triplets && triplets->all > 0)
-        sqlite3_result_double(context, (double)triplets->right / (double)triplets->all);
+    (void)count;
+    struct vector student = {0}, teacher = {0};
+    sembed_status status =
+        vector_read_pair(NULL, "negative_mse", 0, values, &student, &teacher, error);
+    for (size_t i = 0; !status && i < student.count; i++) {
+        double difference = (double)student.values[i] - teacher.values[i];
+        *sum += difference * difference;
+    }
+    *numbers = (sqlite3_int64)student.count;
+    vector_free(&student);
+    vector_free(&teacher);
+    return status;
 }
 
-/* ---------------------------------------------------------------------------- squared errors */
+/* triplet_accuracy(anchor, positive, negative [, metric]) → REAL: the share of rows in which the anchor
+ * is closer to the positive, by the cosine where no metric is named. Source: sentence_transformers'
+ * TripletEvaluator. */
+void triplet_accuracy_step(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    mean_step(context, count, values, triplet_term, 1);
+}
 
-struct errors {
-    double sum;
-    size_t numbers;
-};
+void triplet_accuracy_inverse(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    mean_step(context, count, values, triplet_term, -1);
+}
+
+void triplet_accuracy_value(sqlite3_context *context)
+{
+    mean_result(context, 1);
+}
 
 /* negative_mse(student, teacher) → REAL: −100 times the mean over rows and dimensions of the squared
  * difference. Source: sentence_transformers' MSEEvaluator. */
 void negative_mse_step(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    if (any_null(count, values))
-        return;
-    struct errors *errors = sqlite3_aggregate_context(context, sizeof *errors);
-    sembed_error error = {0};
-    struct vector student = {0}, teacher = {0};
-    if (!errors) {
-        sqlite3_result_error_nomem(context);
-        return;
-    }
-    if (vector_read_pair(NULL, "negative_mse", 0, values, &student, &teacher, &error)) {
-        function_fail(context, &error);
-    } else {
-        for (size_t i = 0; i < student.count; i++) {
-            double difference = (double)student.values[i] - teacher.values[i];
-            errors->sum += difference * difference;
-        }
-        errors->numbers += student.count;
-    }
-    vector_free(&student);
-    vector_free(&teacher);
+    mean_step(context, count, values, squares_term, 1);
 }
 
-void negative_mse_final(sqlite3_context *context)
+void negative_mse_inverse(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    const struct errors *errors = sqlite3_aggregate_context(context, 0);
-    if (errors && errors->numbers > 0)
-        sqlite3_result_double(context, -100 * errors->sum / (double)errors->numbers);
+    mean_step(context, count, values, squares_term, -1);
+}
+
+void negative_mse_value(sqlite3_context *context)
+{
+    mean_result(context, -100);
 }

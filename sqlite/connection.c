@@ -1,6 +1,7 @@
 #include "sqlite/extension.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct connection {
     sqlite3 *database;
@@ -34,6 +35,17 @@ sembed_status connection_set(struct connection *connection, enum setting setting
     sqlite3_free(connection->settings[setting]);
     connection->settings[setting] = copy;
     return SEMBED_OK;
+}
+
+bool connection_refuses_truncation(const struct connection *connection)
+{
+    const char *on_truncate = connection->settings[SETTING_ON_TRUNCATE];
+    return on_truncate && strcmp(on_truncate, "error") == 0;
+}
+
+int connection_score_flags(const struct connection *connection)
+{
+    return connection_refuses_truncation(connection) ? SEMBED_SCORE_REFUSE_TRUNCATION : 0;
 }
 
 sembed_status connection_create(sqlite3 *database, struct connection **created, sembed_error *error)

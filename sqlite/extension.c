@@ -19,8 +19,15 @@ struct function {
     const char *name;
     int arguments;
     int flags;
-    scalar_function *call; /* of an aggregate: for each row */
-    aggregate_final *final;
+    scalar_function *call;
+};
+
+struct aggregate {
+    const char *name;
+    int arguments;
+    int flags;
+    scalar_function *step, *inverse;
+    aggregate_result *final, *value;
 };
 
 /*
@@ -43,37 +50,44 @@ enum {
 };
 
 static const struct function functions[] = {
-    {"embed", 1, MAKES_VECTOR, function_embed, NULL},
-    {"embed", 2, MAKES_VECTOR | BY_MODEL, function_embed, NULL},
-    {"embed", 3, MAKES_VECTOR | BY_MODEL, function_embed, NULL},
-    {"embed_query", 1, MAKES_VECTOR, function_embed_query, NULL},
-    {"embed_query", 2, MAKES_VECTOR | BY_MODEL, function_embed_query, NULL},
-    {"embed_query", 3, MAKES_VECTOR | BY_MODEL, function_embed_query, NULL},
-    {"embed_document", 1, MAKES_VECTOR, function_embed_document, NULL},
-    {"embed_document", 2, MAKES_VECTOR | BY_MODEL, function_embed_document, NULL},
-    {"embed_document", 3, MAKES_VECTOR | BY_MODEL, function_embed_document, NULL},
-    {"cos_sim", 2, READS_VECTORS, function_cos_sim, NULL},
-    {"dot_score", 2, READS_VECTORS, function_dot_score, NULL},
-    {"euclidean_sim", 2, READS_VECTORS, function_euclidean_sim, NULL},
-    {"manhattan_sim", 2, READS_VECTORS, function_manhattan_sim, NULL},
-    {"similarity", 3, BY_MODEL | SQLITE_SUBTYPE, function_similarity, NULL},
-    {"truncate_dim", 2, READS_VECTORS | MAKES_VECTOR, function_truncate_dim, NULL},
-    {"l2_normalize", 1, READS_VECTORS | MAKES_VECTOR, function_l2_normalize, NULL},
-    {"quantize_int8", 1, READS_VECTORS | MAKES_VECTOR, function_quantize_int8, NULL},
-    {"quantize_binary", 1, READS_VECTORS | MAKES_VECTOR, function_quantize_binary, NULL},
-    {"rerank_score", 2, 0, function_rerank_score, NULL},
-    {"rerank_score", 3, BY_MODEL, function_rerank_score, NULL},
-    {"token_count", 1, 0, function_token_count, NULL},
-    {"token_count", 2, BY_MODEL, function_token_count, NULL},
-    {"pearson", 2, READS_NUMBERS, pearson_step, pearson_final},
-    {"spearman", 2, READS_NUMBERS, spearman_step, spearman_final},
-    {"triplet_accuracy", 3, READS_VECTORS, triplet_accuracy_step, triplet_accuracy_final},
-    {"triplet_accuracy", 4, READS_VECTORS, triplet_accuracy_step, triplet_accuracy_final},
-    {"negative_mse", 2, READS_VECTORS, negative_mse_step, negative_mse_final},
-    {"sembed_load", 2, SQLITE_DIRECTONLY, function_sembed_load, NULL},
-    {"sembed_config", 1, SQLITE_DIRECTONLY, function_sembed_config, NULL},
-    {"sembed_config", 2, SQLITE_DIRECTONLY, function_sembed_config, NULL},
-    {"sembed_version", 0, SQLITE_INNOCUOUS, function_sembed_version, NULL},
+    {"embed", 1, MAKES_VECTOR, function_embed},
+    {"embed", 2, MAKES_VECTOR | BY_MODEL, function_embed},
+    {"embed", 3, MAKES_VECTOR | BY_MODEL, function_embed},
+    {"embed_query", 1, MAKES_VECTOR, function_embed_query},
+    {"embed_query", 2, MAKES_VECTOR | BY_MODEL, function_embed_query},
+    {"embed_query", 3, MAKES_VECTOR | BY_MODEL, function_embed_query},
+    {"embed_document", 1, MAKES_VECTOR, function_embed_document},
+    {"embed_document", 2, MAKES_VECTOR | BY_MODEL, function_embed_document},
+    {"embed_document", 3, MAKES_VECTOR | BY_MODEL, function_embed_document},
+    {"cos_sim", 2, READS_VECTORS, function_cos_sim},
+    {"dot_score", 2, READS_VECTORS, function_dot_score},
+    {"euclidean_sim", 2, READS_VECTORS, function_euclidean_sim},
+    {"manhattan_sim", 2, READS_VECTORS, function_manhattan_sim},
+    {"similarity", 3, BY_MODEL | SQLITE_SUBTYPE, function_similarity},
+    {"truncate_dim", 2, READS_VECTORS | MAKES_VECTOR, function_truncate_dim},
+    {"l2_normalize", 1, READS_VECTORS | MAKES_VECTOR, function_l2_normalize},
+    {"quantize_int8", 1, READS_VECTORS | MAKES_VECTOR, function_quantize_int8},
+    {"quantize_binary", 1, READS_VECTORS | MAKES_VECTOR, function_quantize_binary},
+    {"rerank_score", 2, 0, function_rerank_score},
+    {"rerank_score", 3, BY_MODEL, function_rerank_score},
+    {"token_count", 1, 0, function_token_count},
+    {"token_count", 2, BY_MODEL, function_token_count},
+    {"sembed_load", 2, SQLITE_DIRECTONLY, function_sembed_load},
+    {"sembed_config", 1, SQLITE_DIRECTONLY, function_sembed_config},
+    {"sembed_config", 2, SQLITE_DIRECTONLY, function_sembed_config},
+    {"sembed_version", 0, SQLITE_INNOCUOUS, function_sembed_version},
+};
+
+static const struct aggregate aggregates[] = {
+    {"pearson", 2, READS_NUMBERS, pearson_step, correlation_inverse, pearson_final, pearson_value},
+    {"spearman", 2, READS_NUMBERS, spearman_step, correlation_inverse, spearman_final,
+     spearman_value},
+    {"triplet_accuracy", 3, READS_VECTORS, triplet_accuracy_step, triplet_accuracy_inverse,
+     triplet_accuracy_value, triplet_accuracy_value},
+    {"triplet_accuracy", 4, READS_VECTORS, triplet_accuracy_step, triplet_accuracy_inverse,
+     triplet_accuracy_value, triplet_accuracy_value},
+    {"negative_mse", 2, READS_VECTORS, negative_mse_step, negative_mse_inverse, negative_mse_value,
+     negative_mse_value},
 };
 
 static const struct table_function *const tables[] = {
@@ -86,12 +100,18 @@ static int register_all(sqlite3 *database, struct connection *connection)
     int result = SQLITE_OK;
     for (size_t i = 0; !result && i < sizeof functions / sizeof *functions; i++) {
         const struct function *function = &functions[i];
-        const bool is_aggregate = function->final != NULL;
         connection_retain(connection);
-        result = sqlite3_create_function_v2(
-            database, function->name, function->arguments, SQLITE_UTF8 | function->flags,
-            connection, is_aggregate ? NULL : function->call, is_aggregate ? function->call : NULL,
-            function->final, connection_release);
+        result = sqlite3_create_function_v2(database, function->name, function->arguments,
+                                            SQLITE_UTF8 | function->flags, connection,
+                                            function->call, NULL, NULL, connection_release);
+    }
+    for (size_t i = 0; !result && i < sizeof aggregates / sizeof *aggregates; i++) {
+        const struct aggregate *aggregate = &aggregates[i];
+        connection_retain(connection);
+        result = sqlite3_create_window_function(database, aggregate->name, aggregate->arguments,
+                                                SQLITE_UTF8 | aggregate->flags, connection,
+                                                aggregate->step, aggregate->final, aggregate->value,
+                                                aggregate->inverse, connection_release);
     }
     for (size_t i = 0; !result && i < sizeof tables / sizeof *tables; i++)
         result = table_register(database, connection, tables[i]);

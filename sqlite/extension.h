@@ -70,6 +70,12 @@ const char *connection_setting(const struct connection *connection, enum setting
 SEMBED_MUST_CHECK sembed_status connection_set(struct connection *connection, enum setting setting,
                                                const char *value, sembed_error *error);
 
+/* Whether a text that is longer than a model reads is an error. */
+bool connection_refuses_truncation(const struct connection *connection);
+
+/* The same as flags of sembed_score. */
+int connection_score_flags(const struct connection *connection);
+
 /* The model of that name, or the connection's default for NULL: the setting, else the only model
  * there is. */
 SEMBED_MUST_CHECK sembed_status connection_model(struct connection *connection, const char *name,
@@ -183,7 +189,7 @@ struct embed_options {
 
 /*
  * {"dims": 256, "layers": 6, "prompt": "…", "prompt_name": "…", "normalize": "always"}, all of them
- * optional; value NULL: none of them. With a role ("query", "document") that names the prompt, and
+ * optional; value NULL: none of them. normalize_embeddings is another name of normalize. With a role ("query", "document") that names the prompt, and
  * the object may not.
  */
 SEMBED_MUST_CHECK sembed_status options_read(struct connection *connection, sqlite3_value *value,
@@ -197,6 +203,10 @@ void options_free(struct embed_options *options); /* a zeroed one is allowed */
 SEMBED_MUST_CHECK sembed_status json_read(sembed_text json, struct argument argument,
                                           const sembed_poll *poll, void **root,
                                           sembed_error *error);
+
+/* Whether the JSON is whole and jansson had no memory for it. */
+struct json_error_t;
+bool json_lacked_memory(sembed_text json, const struct json_error_t *fault);
 
 /* A JSON array of strings and nulls. */
 struct json_texts {
@@ -276,9 +286,11 @@ scalar_function function_truncate_dim, function_l2_normalize, function_quantize_
 scalar_function function_rerank_score, function_token_count;
 scalar_function function_sembed_load, function_sembed_config, function_sembed_version;
 
-typedef void aggregate_final(sqlite3_context *context);
+typedef void aggregate_result(sqlite3_context *context);
 scalar_function pearson_step, spearman_step, triplet_accuracy_step, negative_mse_step;
-aggregate_final pearson_final, spearman_final, triplet_accuracy_final, negative_mse_final;
+scalar_function correlation_inverse, triplet_accuracy_inverse, negative_mse_inverse;
+aggregate_result pearson_value, spearman_value, triplet_accuracy_value, negative_mse_value;
+aggregate_result pearson_final, spearman_final;
 
 extern const struct table_function table_embed_batch, table_rerank, table_tokenize, table_chunk,
     table_sembed_models;

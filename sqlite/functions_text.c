@@ -20,7 +20,8 @@ static sembed_status score_pair(struct connection *connection, int count, sqlite
     if (!status)
         status = connection_scratch(connection, &scratch, error);
     if (!status)
-        status = sembed_score(model, scratch, query, &document, 1, 0, &poll, score, error);
+        status = sembed_score(model, scratch, query, &document, 1,
+                              connection_score_flags(connection), &poll, score, error);
     return status;
 }
 

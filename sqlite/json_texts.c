@@ -51,6 +51,18 @@ static size_t read_source(void *buffer, size_t size, void *pointer)
     return size;
 }
 
+/* Without memory jansson fails without a word, in most places; but a string that is whole in the text
+ * and finds no room it calls an invalid token, or none where it expects a key. No other token ends with
+ * a quotation mark. */
+bool json_lacked_memory(sembed_text json, const struct json_error_t *fault)
+{
+    size_t stop = fault->position > 0 ? (size_t)fault->position : 0;
+    return !*fault->text || json_error_code(fault) == json_error_out_of_memory ||
+           ((strncmp(fault->text, "invalid token", strlen("invalid token")) == 0 ||
+             strncmp(fault->text, "string or '}'", strlen("string or '}'")) == 0) &&
+            stop > 0 && stop <= json.length && json.data[stop - 1] == '"');
+}
+
 static sembed_status parse_valid(sembed_text json, struct argument argument,
                                  const sembed_poll *poll, void **root, sembed_error *error)
 {
@@ -64,8 +76,7 @@ static sembed_status parse_valid(sembed_text json, struct argument argument,
     }
     if (*root)
         return SEMBED_OK;
-    /* Without memory jansson fails without a word, in most places. */
-    if (!*fault.text || json_error_code(&fault) == json_error_out_of_memory)
+    if (json_lacked_memory(json, &fault))
         return error_no_memory(error, "a JSON array");
     return argument_fail(argument, error, "malformed JSON at byte %d: %s", fault.position,
                          fault.text);

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* What PostgreSQL calls normalize, which is a keyword there. */
+#define NORMALIZE_ALIAS "normalize_embeddings"
+
 static sembed_status key_fail(struct argument argument, const char *key, const char *expected,
                               const char *found, sembed_error *error)
 {
@@ -40,7 +43,7 @@ static sembed_status read_string(const json_t *value, struct argument argument, 
     return SEMBED_OK;
 }
 
-static sembed_status read_normalize(const json_t *value, struct argument argument,
+static sembed_status read_normalize(const json_t *value, struct argument argument, const char *key,
                                     sembed_normalize *normalize, sembed_error *error)
 {
     static const struct {
@@ -50,7 +53,7 @@ static sembed_status read_normalize(const json_t *value, struct argument argumen
                  {"always", SEMBED_NORMALIZE_ALWAYS},
                  {"never", SEMBED_NORMALIZE_NEVER}};
     const char *word = NULL;
-    sembed_status status = read_string(value, argument, "normalize", &word, error);
+    sembed_status status = read_string(value, argument, key, &word, error);
     if (status)
         return status;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -59,8 +62,7 @@ static sembed_status read_normalize(const json_t *value, struct argument argumen
             return SEMBED_OK;
         }
     return argument_fail(argument, error,
-                         "key 'normalize': expected 'model', 'always' or 'never', found '%s'",
-                         word);
+                         "key '%s': expected 'model', 'always' or 'never', found '%s'", key, word);
 }
 
 static sembed_status read_key(const char *key, const json_t *value, struct argument argument,
@@ -72,8 +74,8 @@ static sembed_status read_key(const char *key, const json_t *value, struct argum
         return read_size(value, argument, key, &options->dims, error);
     if (strcmp(key, "layers") == 0)
         return read_size(value, argument, key, &options->layers, error);
-    if (strcmp(key, "normalize") == 0)
-        return read_normalize(value, argument, &options->normalize, error);
+    if (strcmp(key, "normalize") == 0 || strcmp(key, NORMALIZE_ALIAS) == 0)
+        return read_normalize(value, argument, key, &options->normalize, error);
     if (!role && strcmp(key, "prompt") == 0)
         return read_string(value, argument, key, &options->prompt, error);
     if (!role && strcmp(key, "prompt_name") == 0)
@@ -97,6 +99,9 @@ static sembed_status read_object(json_t *root, struct argument argument, const c
         if (status)
             return status;
     }
+    if (json_object_get(root, "normalize") && json_object_get(root, NORMALIZE_ALIAS))
+        return argument_fail(argument, error,
+                             "normalize and " NORMALIZE_ALIAS " are given: expected one");
     if (options->prompt && options->prompt_name)
         return argument_fail(argument, error, "prompt and prompt_name are given: expected one");
     /* The default prompt can be had without its name, so no prompt at all needs one. */
@@ -111,10 +116,9 @@ sembed_status options_read(struct connection *connection, sqlite3_value *value,
                            struct argument argument, const char *role,
                            struct embed_options *options, sembed_error *error)
 {
-    const char *on_truncate = connection_setting(connection, SETTING_ON_TRUNCATE);
     options->values = (sembed_options){
         .prompt_name = role,
-        .refuse_truncation = on_truncate && strcmp(on_truncate, "error") == 0,
+        .refuse_truncation = connection_refuses_truncation(connection),
     };
     if (!value)
         return SEMBED_OK;

@@ -36,6 +36,7 @@ static sembed_status batch_start(struct table_rows *rows, int count, sqlite3_val
     sembed_poll poll = connection_poll(connection);
     const char *name = NULL;
     sembed_text json = {0};
+    sembed_context *scratch = NULL;
 
     sembed_status status = SEMBED_OK;
     if (count > 1)
@@ -53,6 +54,12 @@ static sembed_status batch_start(struct table_rows *rows, int count, sqlite3_val
         status = json_texts_read(json, texts, &poll, &batch->texts, error);
     if (!status)
         status = sembed_dimensions(batch->model, &batch->options.values, &batch->dimensions, error);
+    if (!status)
+        status = connection_scratch(connection, &scratch, error);
+    /* No texts: are the options right? */
+    if (!status)
+        status = sembed_embed(batch->model, scratch, NULL, 0, &batch->options.values, &poll, NULL,
+                              error);
     if (!status)
         rows->count = batch->texts.count;
     return status;

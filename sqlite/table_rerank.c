@@ -1,5 +1,8 @@
 /*
- * rerank(query, json_array), rerank(model, query, json_array [, top_k]) → corpus_id, score, text
+ * rerank([model,] query, json_array [, top_k]) → corpus_id, score, text
+ *
+ * With three arguments an INTEGER in the third place is top_k; anything else there is the array, and
+ * the model stands first.
  *
  * The texts of a JSON array by how well they answer the query, best first; equal scores in the
  * array's order. corpus_id is a text's place in the array, from 0. null is left out. top_k 0: all.
@@ -34,7 +37,8 @@ static sembed_status read_request(struct ranking *ranking, int count, sqlite3_va
                                   struct request *request, sembed_error *error)
 {
     struct connection *connection = ranking->rows.connection;
-    const bool names_model = count > 2;
+    const bool names_model =
+        count > 3 || (count > 2 && sqlite3_value_type(arguments[2]) != SQLITE_INTEGER);
     const struct argument documents = {"rerank", names_model + 2, "documents"};
     const char *name = NULL;
     sembed_text json = {0};
@@ -43,9 +47,10 @@ static sembed_status read_request(struct ranking *ranking, int count, sqlite3_va
                                                 &request->query, error);
     if (!status)
         status = value_text(arguments[documents.position - 1], documents, &json, error);
-    if (!status && count > 3)
-        status = value_size(arguments[3], (struct argument){"rerank", 4, "top_k"}, &request->top_k,
-                            error);
+    if (!status && count > documents.position)
+        status = value_size(arguments[documents.position],
+                            (struct argument){"rerank", documents.position + 1, "top_k"},
+                            &request->top_k, error);
     if (!status)
         status = connection_reranker(connection, name, &request->model, error);
     if (!status)
@@ -78,8 +83,9 @@ static sembed_status score_texts(struct ranking *ranking, const struct request *
             ranking->ranked[(*count)++].corpus_id = i;
     sembed_status status = connection_scratch(ranking->rows.connection, &scratch, error);
     if (!status)
-        status = sembed_score(request->model, scratch, request->query, texts, *count, 0, &poll,
-                              scores, error);
+        status =
+            sembed_score(request->model, scratch, request->query, texts, *count,
+                         connection_score_flags(ranking->rows.connection), &poll, scores, error);
     for (size_t i = 0; !status && i < *count; i++)
         ranking->ranked[i].score = scores[i];
     return status;
@@ -149,7 +155,7 @@ static void ranking_stop(struct table_rows *rows)
 
 const struct table_function table_rerank = {
     .name = "rerank",
-    .usage = "rerank(query, json_array) or rerank(model, query, json_array [, top_k])",
+    .usage = "rerank(query, json_array [, top_k]) or rerank(model, query, json_array [, top_k])",
     .columns = "corpus_id INTEGER, score REAL, text TEXT",
     .column_count = COLUMN_COUNT,
     .fewest_arguments = 2,

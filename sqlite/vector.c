@@ -80,7 +80,7 @@ static sembed_status parse_json(sqlite3_value *value, struct argument argument,
         return status;
     json_error_t fault = {0};
     json_t *array = json_loadb(text.data, text.length, 0, &fault);
-    if (!array && (!*fault.text || json_error_code(&fault) == json_error_out_of_memory))
+    if (!array && json_lacked_memory(text, &fault))
         status = error_no_memory(error, "a vector");
     else if (!array || !json_is_array(array) || json_array_size(array) == 0)
         status = fail_with(argument,

@@ -294,15 +294,20 @@ sembed_status sembed_registry_load(sembed_registry *registry, const char *name, 
     return status;
 }
 
-/* Writes "a, b, c" of a listing into a buffer, as far as it fits. */
+/* Writes "a, b, c" of a listing into a buffer; where not all names fit, "a, b and 7 more". */
 static const char *join_names(const sembed_listing *listing, char *buffer, size_t size)
 {
+    enum { AND_MORE = sizeof " and 18446744073709551615 more" };
     size_t used = 0;
     buffer[0] = '\0';
-    for (size_t i = 0; i < listing->count && used < size; i++) {
-        int length =
-            snprintf(buffer + used, size - used, "%s%s", i ? ", " : "", listing->entries[i].name);
-        used += length > 0 ? (size_t)length : 0;
+    for (size_t i = 0; i < listing->count; i++) {
+        const char *name = listing->entries[i].name;
+        if (used + strlen(name) + sizeof ", " + AND_MORE > size) {
+            snprintf(buffer + used, size - used, "%s%zu more", i ? " and " : "",
+                     listing->count - i);
+            break;
+        }
+        used += (size_t)snprintf(buffer + used, size - used, "%s%s", i ? ", " : "", name);
     }
     return buffer;
 }

@@ -22,6 +22,11 @@ def case(name, sql=None, **fields):
     cases.append({"name": name, **fields})
 
 
+def by_host(sqlite, postgresql):
+    """What each says of the same fault."""
+    return {"sqlite": sqlite, "postgresql": postgresql}
+
+
 def quote(text):
     return "'" + text.replace("'", "''") + "'"
 
@@ -83,6 +88,10 @@ case("embed by the default model", f"SELECT embed({quote(first['text'])})",
      result=[[first["embedding"]]])
 case("embed by the default model of the settings", f"SELECT embed({quote(goldens('mpnet')[0]['text'])})",
      settings={"model": "mpnet"}, result=[[goldens("mpnet")[0]["embedding"]]])
+case("normalize by PostgreSQL's name", result=[[first["embedding"][:8]]],
+     sqlite=f"SELECT embed('tiny-bert', {quote(first['text'])}, "
+            "'{\"dims\": 8, \"normalize_embeddings\": \"never\"}')",
+     postgresql=f"SELECT embed('tiny-bert', {quote(first['text'])}, dims => 8, normalize_embeddings => 'never')")
 texts = literal([first["text"], None, second["text"]])
 case("embed many", result=[[first["embedding"]], [None], [second["embedding"]]],
      sqlite=f"SELECT vector FROM embed_batch('tiny-bert', {texts}) ORDER BY id",
@@ -95,6 +104,17 @@ case("embed many with options", result=[[cut["embedding"]], [cut["embedding"]]],
      postgresql=f"SELECT embed('roberta', {literal([cut['text']] * 2)}, {literal(options_of(cut))})")
 case("embed no texts", result=[], sqlite="SELECT vector FROM embed_batch('tiny-bert', '[]')",
      postgresql="SELECT embed('tiny-bert', ARRAY[]::text[])")
+TWO_DIMENSIONS = by_host("expected a string or null at index 0, found an array",
+                         "texts must be a one-dimensional array, this has 2 dimensions")
+case("embed many of two dimensions", error=TWO_DIMENSIONS,
+     sqlite="SELECT vector FROM embed_batch('tiny-bert', '[[\"a\"]]')",
+     postgresql="SELECT embed('tiny-bert', ARRAY[['a']])")
+for options, error in (({"dims": -1}, "dims"), ({"dims": 10000}, "found 10000"),
+                       ({"layers": -1}, "layers"), ({"layers": 3}, "layers: expected at most the 2"),
+                       ({"prompt_name": "nothing"}, "has no prompt 'nothing'")):
+    case(f"embed no texts {json.dumps(options)}", error=error,
+         sqlite=f"SELECT count(*) FROM embed_batch('tiny-bert', '[]', {literal(options)})",
+         postgresql=f"SELECT count(*) FROM embed('tiny-bert', ARRAY[]::text[], {literal(options)})")
 case("dims 0 is all of them", f"SELECT embed('tiny-bert', {quote(first['text'])}, {literal({'dims': 0, 'layers': 0})})",
      result=[[first["embedding"]]])
 case("embed of NULL", "SELECT embed('tiny-bert', NULL)" , result=[[None]])
@@ -143,10 +163,28 @@ for function in SIMILARITIES:
     case(f"{function} of an empty vector", error="empty",
          sqlite=f"SELECT {function}('[]', '[]')",
          postgresql=f"SELECT {function}('{{}}'::real[], '{{}}'::real[])")
-    case(f"{function} of a vector with NULL", error="NULL",
+    case(f"{function} of a vector with NULL", error=by_host("something else at index 1", "must not contain NULL"),
+         sqlite=f"SELECT {function}('[1, null]', '[1, 2]')",
          postgresql=f"SELECT {function}('{{1,NULL}}'::real[], '{{1,2}}'::real[])")
-    case(f"{function} of two dimensions", error="dimension",
+    case(f"{function} of two dimensions", error=by_host("something else at index 0", "this has 2 dimensions"),
+         sqlite=f"SELECT {function}('[[1, 2]]', '[[1, 2]]')",
          postgresql=f"SELECT {function}('{{{{1,2}}}}'::real[], '{{{{1,2}}}}'::real[])")
+    case(f"{function} of no numbers", error=by_host("something else at index 1", "invalid input syntax"),
+         sqlite=f"SELECT {function}('[1, \"x\"]', '[1, 2]')",
+         postgresql=f"SELECT {function}('{{1,x}}', '{{1,2}}')")
+    case(f"{function} of a text", error=by_host("found TEXT that is not JSON", "malformed array literal"),
+         sqlite=f"SELECT {function}('a text', '[1, 2]')",
+         postgresql=f"SELECT {function}('a text', '{{1,2}}')")
+    # SQLite knows no NaN: it is NULL there. Floats: quiet NaN, infinity, 1.
+    case(f"{function} of NaN", result=[[None]],
+         sqlite=f"SELECT {function}(x'0000c07f0000803f', '[1, 1]')",
+         postgresql=f"SELECT nullif({function}('{{NaN,1}}', '{{1,1}}'), 'NaN')")
+    case(f"{function} of infinity", result=[[{"cos_sim": None, "dot_score": 9, "euclidean_sim": -9,
+                                              "manhattan_sim": -9}[function]]],
+         sqlite=f"SELECT min(max({function}(x'0000807f0000803f', '[1, 1]'), -9), 9)",
+         postgresql=f"SELECT least(greatest(nullif({function}('{{Infinity,1}}', '{{1,1}}'), 'NaN'), -9), 9) "
+                    f"WHERE {function}('{{Infinity,1}}', '{{1,1}}') <> 'NaN' UNION ALL "
+                    f"SELECT NULL WHERE {function}('{{Infinity,1}}', '{{1,1}}') = 'NaN'")
 for model, function in (("tiny-bert", "cos_sim"), ("prompts", "dot_score")):
     case(f"similarity of {model}", f"SELECT similarity('{model}', {literal([1, 2])}, {literal([3, -5])})",
          result=[[compare(function, [1, 2], [3, -5])]])
@@ -199,6 +237,10 @@ for folder in ("cross-bert", "cross-roberta", "cross-xlm-roberta", "cross-electr
     if folder == "cross-bert":
         case("rerank by the setting",
              f"SELECT corpus_id, score, text FROM rerank({quote(query)}, {literal(documents)})", result=rows)
+        case("rerank by the setting, top 1", result=rows[:1],
+             sql=f"SELECT corpus_id, score, text FROM rerank({quote(query)}, {literal(documents)}, 1)")
+        case("rerank by the setting, top 0 is all", result=rows,
+             sql=f"SELECT corpus_id, score, text FROM rerank({quote(query)}, {literal(documents)}, 0)")
         case("rerank_score by the setting", f"SELECT rerank_score({quote(query)}, {quote(documents[1])})",
              result=[[pairs[1]["scores"][0]]])
         twice = [documents[0], None, documents[0]]
@@ -212,6 +254,9 @@ for folder in ("cross-bert", "cross-roberta", "cross-xlm-roberta", "cross-electr
 case("rerank of no texts", result=[], sqlite="SELECT * FROM rerank('cross-bert', 'a', '[]')",
      postgresql="SELECT * FROM rerank('cross-bert', 'a', ARRAY[]::text[])")
 case("rerank of NULL", f"SELECT * FROM rerank('cross-bert', NULL, {literal(['a'])})", result=[])
+case("rerank of two dimensions", error=TWO_DIMENSIONS, sqlite="SELECT * FROM rerank('cross-bert', 'a', '[[\"a\"]]')",
+     postgresql="SELECT * FROM rerank('cross-bert', 'a', ARRAY[['a']])")
+case("rerank by the setting, top -1", f"SELECT * FROM rerank('a', {literal(['a'])}, -1)", error="top_k")
 case("rerank, top -1", f"SELECT * FROM rerank('cross-bert', 'a', {literal(['a'])}, -1)", error="top_k")
 case("rerank by an unknown model", f"SELECT * FROM rerank('nobody', 'a', {literal(['a'])})",
      error="model 'nobody' is not found")
@@ -253,6 +298,15 @@ for function in ("embed", "embed_query", "embed_document"):
     case(f"{function} refuses a text that is too long", f"SELECT {function}('tiny-bert', {quote(long_text)})",
          settings={"on_truncate": "error"},
          error=f"a text of {long_count} tokens: model 'tiny-bert' reads at most 64")
+cross = AutoTokenizer.from_pretrained(FIXTURES / "cross-bert")
+pair_limit = json.load(open(FIXTURES / "cross-bert" / "config.json"))["max_position_embeddings"]
+pair_count = len(cross("river", long_text, truncation=False)["input_ids"])
+for name, sql in (("rerank", f"SELECT * FROM rerank('cross-bert', 'river', {literal(['a', long_text])})"),
+                  ("rerank_score", f"SELECT rerank_score('cross-bert', 'river', {quote(long_text)})")):
+    case(f"{name} refuses a pair that is too long", sql, settings={"on_truncate": "error"},
+         error=f"a query and document of {pair_count} tokens: model 'cross-bert' reads at most {pair_limit}")
+case("a pair that fits is not refused", "SELECT count(*) FROM rerank('cross-bert', 'river', "
+     f"{literal(['a', 'b'])})", settings={"on_truncate": "error"}, result=[[2]])
 case("a text that fits is not refused", f"SELECT embed('tiny-bert', {quote(first['text'])})",
      settings={"on_truncate": "error"}, result=[[first["embedding"]]])
 
@@ -286,6 +340,10 @@ case("chunk nothing", f"{SELECT_CHUNKS}('tiny-bert', '  ')", result=[])
 case("chunk NULL", f"{SELECT_CHUNKS}('tiny-bert', NULL)", result=[])
 case("chunk of no room", f"{SELECT_CHUNKS}('tiny-bert', 'a river', 2, 0)", error="max_tokens")
 case("chunk of negative size", f"{SELECT_CHUNKS}('tiny-bert', 'a river', -1, 0)", error="max_tokens")
+case("chunk of more than the model reads", f"{SELECT_CHUNKS}('tiny-bert', 'a river', 65, 0)",
+     error="max_tokens: expected at most the 64 that model 'tiny-bert' reads, found 65")
+case("chunk of all that the model reads", f"{SELECT_CHUNKS}('tiny-bert', 'a river', 64, 0)",
+     result=[[0, "a river", 0, 7]])
 case("chunk of too much overlap", f"{SELECT_CHUNKS}('tiny-bert', 'a river', 10, 8)", error="overlap")
 
 # -------------------------------------------------------------------------------------- aggregates
@@ -312,6 +370,18 @@ case("spearman by group", "SELECT column1, spearman(column2, column3) FROM "
      result=[[1, float(scipy.stats.spearmanr(x, y)[0])], [2, -float(scipy.stats.spearmanr(x, y)[0])]])
 case("spearman of nothing", f"SELECT spearman(column1, column2) FROM {values(rows)} WHERE column1 > 99",
      result=[[None]])
+exact = [0.1 * i * i for i in range(11)]
+for name, sign in (("equal", 1), ("opposite", -1)):
+    rows = [[float(a), sign * a] for a in exact]
+    case(f"spearman of {name} series is exact",
+         sqlite=f"SELECT iif(spearman(column1, column2) = {sign}, 'yes', 'no') FROM {values(rows)}",
+         postgresql="SELECT CASE WHEN spearman(column1::float8, column2::float8) = "
+                    f"{sign} THEN 'yes' ELSE 'no' END FROM {values(rows)}", result=[["yes"]])
+case("spearman over a window", "SELECT spearman(column1, column2) OVER (ORDER BY column3 ROWS 2 PRECEDING) "
+     f"FROM {values([(a, b, float(i)) for i, (a, b) in enumerate(zip(x, y))])} ORDER BY column3",
+     result=[[None if i == 0 or len(set(x[max(0, i - 2):i + 1])) == 1 or len(set(y[max(0, i - 2):i + 1])) == 1
+              else float(scipy.stats.spearmanr(x[max(0, i - 2):i + 1], y[max(0, i - 2):i + 1])[0])]
+             for i in range(len(x))])
 TRIPLETS = [([1, 0], [1, 1], [0, 1]), ([1, 0], [0, 1], [1, 1]), ([1, 0], [9, 1], [1, 0.5]), ([1, 0], [1, 0], [1, 0])]
 for metric, function in (("cosine", "cos_sim"), ("dot", "dot_score"), ("euclidean", "euclidean_sim"),
                          ("manhattan", "manhattan_sim")):
@@ -331,6 +401,9 @@ student, teacher = numpy.array([[1, 2], [0.5, -1]]), numpy.array([[1.25, 2], [0,
 rows = [[literal(a.tolist()), literal(b.tolist())] for a, b in zip(student, teacher)]
 case("negative_mse", f"SELECT negative_mse(column1, column2) FROM {values(rows)}",
      result=[[float(-100 * ((student - teacher) ** 2).mean())]])
+case("negative_mse over a window", "SELECT negative_mse(column1, column2) OVER (ORDER BY column3 ROWS CURRENT ROW) "
+     f"FROM {values([row + [float(i)] for i, row in enumerate(rows)])} ORDER BY column3",
+     result=[[float(-100 * (d ** 2).mean())] for d in student - teacher])
 case("negative_mse of different sizes", f"SELECT negative_mse({literal([1])}, {literal([1, 2])})",
      error="1 and 2 dimensions")
 case("negative_mse of nothing", f"SELECT negative_mse({literal([1])}, NULL)", result=[[None]])

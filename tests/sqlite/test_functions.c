@@ -45,14 +45,24 @@ static void test_wrong_arguments(void **state)
          "argument 4 (metric): expected 'cosine', 'dot', 'euclidean' or 'manhattan', found '7'"},
         {"triplet_accuracy('[1]', '[1]', '[1, 2]', 'dot')", "1 and 2 dimensions"},
         {"negative_mse('[1]', 'x')", "negative_mse: argument 2 (vector): "},
-        {"* FROM rerank('a')", "rerank: an argument is missing: rerank(query, json_array)"},
+        {"* FROM rerank('a')",
+         "rerank: an argument is missing: rerank(query, json_array [, top_k])"},
         {"* FROM rerank('a', 'b')", "rerank: argument 2 (documents): malformed JSON"},
         {"* FROM rerank('cross-bert', 'a', '[1]')",
          "rerank: argument 3 (documents): expected a string or null at index 0, found an integer"},
         {"* FROM rerank('cross-bert', 'a', '[]', 1.5)",
          "rerank: argument 4 (top_k): expected an INTEGER, found a REAL"},
+        {"* FROM rerank('a', '[]', -1)",
+         "rerank: argument 3 (top_k): expected 0 or more, found -1"},
         {"* FROM rerank('cross-bert', x'00', '[]')", "rerank: argument 2 (query): expected TEXT"},
         {"* FROM rerank('tiny-bert', 'a', '[]')", "model 'tiny-bert' gives embeddings"},
+        {"count(*) FROM embed_batch('tiny-bert', '[]', '{\"layers\": 99}')",
+         "layers: expected at most the 2 of model 'tiny-bert', found 99"},
+        {"count(*) FROM embed_batch('tiny-bert', '[\"a\"]', '{\"prompt_name\": \"none such\"}')",
+         "prompt_name: model 'tiny-bert' has no prompt 'none such'"},
+        {"embed('tiny-bert', 'a', '{\"normalize\": \"never\", \"normalize_embeddings\": "
+         "\"never\"}')",
+         "normalize and normalize_embeddings are given: expected one"},
         {"* FROM tokenize", "tokenize: an argument is missing: tokenize(text)"},
         {"* FROM tokenize(x'00')", "tokenize: argument 1 (text): expected TEXT"},
         {"* FROM tokenize('a', 'b', 'c')", "too many arguments"},
@@ -269,6 +279,66 @@ static void test_aggregates_of_json(void **state)
     close_database(database);
 }
 
+/* What an aggregate gives over a window is what it gives over the same rows as a group, NULLs among
+ * them, whatever the frame. */
+static void test_aggregates_over_windows(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_database();
+    static const char *const frames[][2] = {
+        {"ROWS 7 PRECEDING", "o.id BETWEEN r.id - 7 AND r.id"},
+        {"ROWS BETWEEN 3 PRECEDING AND 200 FOLLOWING", "o.id BETWEEN r.id - 3 AND r.id + 200"},
+        {"ROWS BETWEEN 5 FOLLOWING AND 9 FOLLOWING", "o.id BETWEEN r.id + 5 AND r.id + 9"},
+        {"ROWS UNBOUNDED PRECEDING", "o.id <= r.id"},
+        {"ROWS BETWEEN 4 PRECEDING AND 4 FOLLOWING EXCLUDE CURRENT ROW",
+         "o.id BETWEEN r.id - 4 AND r.id + 4 AND o.id <> r.id"},
+    };
+    static const char *const calls[] = {
+        "spearman(%sx, %sy)",
+        "pearson(%sx, %sy)",
+        "negative_mse(%sa, %sb)",
+        "triplet_accuracy(%sa, %sb, '[40, 3]', 'dot')",
+    };
+    run(database, "CREATE TABLE numbers(id INTEGER PRIMARY KEY, x, y, a, b);"
+                  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)"
+                  " INSERT INTO numbers(id, x, y) SELECT i, i * 7919 %% 101,"
+                  " CASE WHEN i %% 10 THEN i * 104729 %% 53 END FROM n;"
+                  "UPDATE numbers SET a = json_array(x, 1),"
+                  " b = CASE WHEN y IS NOT NULL THEN json_array(y, 2) END");
+    for (size_t f = 0; f < sizeof frames / sizeof *frames; f++)
+        for (size_t c = 0; c < sizeof calls / sizeof *calls; c++) {
+            char *over = sqlite3_mprintf(calls[c], "", ""),
+                 *of = sqlite3_mprintf(calls[c], "o.", "o.");
+            sqlite3_int64 differ = query_integer(
+                database,
+                "SELECT count(*) FROM (SELECT id, %s OVER (ORDER BY id %s) AS found FROM numbers)"
+                " AS r WHERE found IS NOT (SELECT %s FROM numbers AS o WHERE %s)"
+                " AND NOT abs(found - (SELECT %s FROM numbers AS o WHERE %s)) < 1e-9",
+                over, frames[f][0], of, frames[f][1], of, frames[f][1]);
+            if (differ)
+                fail_msg("%s over %s: %lld rows differ", over, frames[f][0], (long long)differ);
+            sqlite3_free(over);
+            sqlite3_free(of);
+        }
+    /* A large number leaves the window without a trace. */
+    assert_true(query_real(database, "SELECT negative_mse(column1, '[0]')"
+                                     " OVER (ROWS CURRENT ROW) AS mse"
+                                     " FROM (VALUES ('[1e18]'), ('[1e-9]')) ORDER BY mse DESC") ==
+                -100 * (double)1e-9f * (double)1e-9f);
+    close_database(database);
+}
+
+/* Nothing but zero is zero. */
+static void test_no_error_is_not_negative(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_database();
+    char *zero = query_text(database, "SELECT printf('%%f', negative_mse('[1, 2]', '[1, 2]'))");
+    assert_string_equal(zero, "0.000000");
+    sqlite3_free(zero);
+    close_database(database);
+}
+
 /* A failed row leaves nothing behind; the address sanitizer looks. */
 static void test_an_aggregate_that_fails(void **state)
 {
@@ -278,6 +348,7 @@ static void test_an_aggregate_that_fails(void **state)
     assert_fails(database, SQLITE_ERROR, "expected a number, found TEXT",
                  "SELECT spearman(id, CASE WHEN id = 400 THEN 'x' ELSE id END) FROM sentences");
     assert_true(query_real(database, "SELECT spearman(id, id * id) FROM sentences") == 1);
+    assert_true(query_real(database, "SELECT spearman(id, -id * id) FROM sentences") == -1);
     assert_true(fabs(query_real(database, "SELECT pearson(id, 3 - 2 * id) FROM sentences") + 1) <
                 1e-12);
     close_database(database);
@@ -323,6 +394,8 @@ int main(void)
         cmocka_unit_test(test_an_integer_in_the_second_place_is_a_size),
         cmocka_unit_test(test_tables_in_joins),
         cmocka_unit_test(test_aggregates_of_json),
+        cmocka_unit_test(test_aggregates_over_windows),
+        cmocka_unit_test(test_no_error_is_not_negative),
         cmocka_unit_test(test_an_aggregate_that_fails),
         cmocka_unit_test(test_untrusted_schema),
     };

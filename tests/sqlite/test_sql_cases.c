@@ -119,6 +119,8 @@ static bool check_case(sqlite3 *database, const json_t *line)
 
     char *sql = spell(written);
     const json_t *error = json_object_get(line, "error");
+    if (json_is_object(error))
+        error = json_object_get(error, "sqlite");
     if (error) {
         check_error(database, sql, name, json_string_value(error));
     } else {

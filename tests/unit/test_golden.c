@@ -92,7 +92,7 @@ static void check_embedding(struct subject *subject, const json_t *line)
     subject->worst = deviation_worse(subject->worst, deviation);
 }
 
-static void check_score(struct subject *subject, const json_t *line, const char *key, int raw)
+static void check_score(struct subject *subject, const json_t *line, const char *key, int flags)
 {
     sembed_error error = {0};
     float scores[MAX_LABELS];
@@ -101,7 +101,7 @@ static void check_score(struct subject *subject, const json_t *line, const char 
     assert_int_equal(subject->info.labels, json_array_size(recorded));
     assert_true(subject->info.labels <= MAX_LABELS);
     assert_ok(sembed_score(subject->model, subject->context, golden_text(line, "query"), &document,
-                           1, raw, NULL, scores, &error),
+                           1, flags, NULL, scores, &error),
               error);
     struct deviation deviation = golden_deviation(scores, recorded);
     if (!(deviation.absolute <= MAX_SCORE))
@@ -120,7 +120,7 @@ static void check_pair(struct subject *subject, const json_t *line)
               error);
     golden_check_tokens(subject->where, line, tokens, count);
     sembed_free(tokens);
-    check_score(subject, line, "logits", 1);
+    check_score(subject, line, "logits", SEMBED_SCORE_RAW);
     check_score(subject, line, "scores", 0);
 }
 

@@ -224,6 +224,44 @@ static void unknown_names_list_those_that_exist(void **state)
                  SEMBED_NOT_FOUND, error, "model 'no-such' is not found; there are: bert-saved, ");
 }
 
+/* Names are listed whole, however long the list and each of them. */
+static void a_long_list_of_names_ends_between_two(void **state)
+{
+    (void)state;
+    char *parent = folder_create(), *model_folder = folder_copy_fixture(FIXTURE);
+    char target[512], name[201], expected[512];
+    sembed_error error = {0};
+    sembed_registry *own;
+    const sembed_model *model;
+    assert_ok(sembed_registry_create("", &own, &error), error);
+    for (int i = 0; i < 100; i++) {
+        snprintf(target, sizeof target, "model-%02d", i);
+        assert_ok(sembed_registry_load(own, target, model_folder, NULL, &error), error);
+    }
+    size_t used = 0;
+    for (int i = 0; i < 22; i++)
+        used += (size_t)snprintf(expected + used, sizeof expected - used, "%smodel-%02d",
+                                 i ? ", " : "", i);
+    snprintf(expected + used, sizeof expected - used, " and 78 more");
+    assert_fails(sembed_registry_acquire(own, "no-such", NULL, &model, &error), SEMBED_NOT_FOUND,
+                 error, expected);
+    assert_fails(sembed_registry_acquire(own, NULL, NULL, &model, &error), SEMBED_NOT_FOUND, error,
+                 expected);
+    sembed_registry_destroy(own);
+
+    assert_ok(sembed_registry_create("", &own, &error), error);
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_ok(sembed_registry_load(own, name, model_folder, NULL, &error), error);
+    assert_ok(sembed_registry_load(own, "z", model_folder, NULL, &error), error);
+    snprintf(expected, sizeof expected, "there are: %s, z", name);
+    assert_fails(sembed_registry_acquire(own, "no-such", NULL, &model, &error), SEMBED_NOT_FOUND,
+                 error, expected);
+    sembed_registry_destroy(own);
+    folder_remove(model_folder);
+    folder_remove(parent);
+}
+
 /* One model on the path is the default; none or two are an error that says so. */
 static void the_only_model_is_the_default(void **state)
 {
@@ -324,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_default_prompt_must_exist),
         cmocka_unit_test(names_are_no_paths),
         cmocka_unit_test(unknown_names_list_those_that_exist),
+        cmocka_unit_test(a_long_list_of_names_ends_between_two),
         cmocka_unit_test(the_only_model_is_the_default),
         cmocka_unit_test(another_path_finds_other_models),
         cmocka_unit_test(loading_and_embedding_can_be_canceled),

@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const float vector[9] = {0.5f, -0.5f, 0, 1, -1, 0.0039f, -0.004f, 2, 0.2f};
 
@@ -41,7 +42,7 @@ static void correlations_are_those_of_scipy(void **state)
     double spearman;
     sembed_error error = {0};
     assert_true(fabs(sembed_pearson(x, y, 7) - 0.5006209561445362) < 1e-15);
-    assert_ok(sembed_spearman(x, y, 7, &spearman, &error), error);
+    assert_ok(sembed_spearman(x, y, 7, NULL, &spearman, &error), error);
     assert_true(fabs(spearman - 0.7105597124064275) < 1e-15);
 }
 
@@ -54,20 +55,104 @@ static void correlations_of_nothing_are_nan(void **state)
     assert_true(isnan(sembed_pearson(x, y, 0)));
     assert_true(isnan(sembed_pearson(x, y, 1)));
     assert_true(isnan(sembed_pearson(x, constant, 3)));
-    assert_ok(sembed_spearman(x, with_nan, 3, &spearman, &error), error);
+    assert_ok(sembed_spearman(x, with_nan, 3, NULL, &spearman, &error), error);
     assert_true(isnan(spearman));
-    assert_ok(sembed_spearman(x, y, 0, &spearman, &error), error);
+    assert_ok(sembed_spearman(x, y, 0, NULL, &spearman, &error), error);
     assert_true(isnan(spearman));
+}
+
+/* Not a neighbour of 1, in whatever order and however many: ranks and means are exact. */
+static void equal_series_correlate_with_1(void **state)
+{
+    (void)state;
+    enum { MOST = 200000 }; /* several runs of the sort */
+    double *up = calloc(MOST, sizeof *up), *down = calloc(MOST, sizeof *down);
+    double *shuffled = calloc(MOST, sizeof *shuffled);
+    assert_true(up && down && shuffled);
+    for (size_t i = 0; i < MOST; i++) {
+        shuffled[i] = (double)((i * 7919 + 13) % MOST / 3) * 0.1; /* in threes, but for the last */
+        up[i] = exp(shuffled[i] / MOST);
+        down[i] = -up[i];
+    }
+    for (size_t n = 3; n <= MOST; n += n < 100 ? 1 : n) {
+        double spearman;
+        sembed_error error = {0};
+        assert_ok(sembed_spearman(shuffled, up, n, NULL, &spearman, &error), error);
+        assert_true(spearman == 1);
+        assert_ok(sembed_spearman(down, up, n, NULL, &spearman, &error), error);
+        assert_true(spearman == -1);
+        assert_true(sembed_pearson(up, up, n) == 1);
+        assert_true(sembed_pearson(up, down, n) == -1);
+    }
+    const double tiny[3] = {1e-200, 2e-200, 4e-200}, large[3] = {1e150, 2e150, 4e150};
+    assert_true(fabs(sembed_pearson(large, large, 3) - 1) < 1e-15); /* their product overflows */
+    assert_true(isnan(sembed_pearson(tiny, large, 3)));             /* the squares vanish */
+    free(up);
+    free(down);
+    free(shuffled);
+}
+
+/* Ranks of many numbers, merged from sorted runs, against those counted one by one. */
+static void many_numbers_are_ranked_as_few(void **state)
+{
+    (void)state;
+    enum { COUNT = 300000, VALUES = 1000 };
+    double *values = calloc(COUNT, sizeof *values), *ranks = calloc(COUNT, sizeof *ranks);
+    size_t held[VALUES] = {0}, below[VALUES + 1] = {0};
+    assert_true(values && ranks);
+    unsigned random = 1;
+    for (size_t i = 0; i < COUNT; i++) {
+        random = random * 1664525u + 1013904223u;
+        values[i] = random >> 16 & 0xFF ? random % VALUES : 7;
+        held[(size_t)values[i]]++;
+    }
+    for (size_t value = 0; value < VALUES; value++)
+        below[value + 1] = below[value] + held[value];
+    for (size_t i = 0; i < COUNT; i++)
+        ranks[i] =
+            ((double)below[(size_t)values[i]] + (double)below[(size_t)values[i] + 1] + 1) / 2;
+    double correlation;
+    sembed_error error = {0};
+    /* The ranks of these ranks are the ranks themselves. */
+    assert_ok(sembed_spearman(values, ranks, COUNT, NULL, &correlation, &error), error);
+    assert_true(correlation == 1);
+    for (size_t i = 0; i < COUNT; i++)
+        values[i] = (double)i;
+    assert_ok(sembed_spearman(values, ranks, COUNT, NULL, &correlation, &error), error);
+    assert_true(fabs(correlation - sembed_pearson(values, ranks, COUNT)) < 1e-12);
+    free(values);
+    free(ranks);
+}
+
+static int stop_at_third(void *state)
+{
+    int *asked = state;
+    return ++*asked == 3;
+}
+
+static void ranking_can_be_stopped(void **state)
+{
+    (void)state;
+    enum { COUNT = 300000 };
+    double *values = calloc(COUNT, sizeof *values), spearman;
+    int asked = 0;
+    const sembed_poll poll = {stop_at_third, &asked};
+    sembed_error error = {0};
+    assert_non_null(values);
+    assert_fails(sembed_spearman(values, values, COUNT, &poll, &spearman, &error), SEMBED_CANCELED,
+                 error, "canceled");
+    assert_int_equal(asked, 3);
+    free(values);
 }
 
 static void spearman_without_memory_says_so(void **state)
 {
     (void)state;
-    for (size_t nth = 1; nth <= 3; nth++) {
+    for (size_t nth = 1; nth <= 4; nth++) {
         double spearman;
         sembed_error error = {0};
         memory_fail_from(nth);
-        sembed_status status = sembed_spearman(x, y, 7, &spearman, &error);
+        sembed_status status = sembed_spearman(x, y, 7, NULL, &spearman, &error);
         memory_fail_from(0);
         assert_fails(status, SEMBED_NO_MEMORY, error, "ranks");
     }
@@ -80,6 +165,9 @@ int main(void)
         cmocka_unit_test(bits_are_signs_in_either_order),
         cmocka_unit_test(correlations_are_those_of_scipy),
         cmocka_unit_test(correlations_of_nothing_are_nan),
+        cmocka_unit_test(equal_series_correlate_with_1),
+        cmocka_unit_test(many_numbers_are_ranked_as_few),
+        cmocka_unit_test(ranking_can_be_stopped),
         cmocka_unit_test(spearman_without_memory_says_so),
     };
     return cmocka_run_group_tests_name("vectors", tests, NULL, NULL);
