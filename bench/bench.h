@@ -14,6 +14,7 @@ struct bench_options {
     const char *kind;       /* of texts: short, passage, long, one */
     const char *texts_path; /* NULL: made-up texts of that kind */
     size_t passes;
+    size_t threads; /* that share the texts; each text is one call's where kind is one */
     bool json;
 };
 

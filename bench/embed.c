@@ -173,6 +173,7 @@ int bench_embed(const struct bench_options *options)
     result.load = seconds_now() - start;
     result.engine = sembed_engine();
     must(sembed_context_create(&context, &error), &error);
+    must(sembed_context_set_threads(context, options->threads, &error), &error);
     count_work(options, model, context, &texts, &result);
     time_passes(options, model, context, &texts, &result);
     print_result(options, &result);

@@ -1,7 +1,5 @@
 #include "core/context.h"
 
-#include <string.h>
-
 sembed_status sembed_context_create(sembed_context **context, sembed_error *error)
 {
     *context = NULL;
@@ -25,60 +23,78 @@ static void free_buffers(struct sembed_context *context)
     memory_free(context->batch.ids);
     memory_free(context->batch.types);
     memory_free(context->batch.starts);
+    memory_free(context->batch.places);
     memory_free(context->rows[0]);
     memory_free(context->rows[1]);
     memory_free(context->prompted);
+}
+
+/* The other members' contexts, and the threads. */
+static void end_team(struct sembed_context *context)
+{
+    size_t members = context->member_count;
+    team_destroy(context->team);
+    for (size_t i = 1; i < members; i++)
+        sembed_context_destroy(context->members[i]);
+    memory_free(context->members);
+    context->members = NULL;
+    context->member_count = 0;
+    context->team = NULL;
 }
 
 void sembed_context_destroy(sembed_context *context)
 {
     if (!context)
         return;
+    end_team(context);
     free_buffers(context);
     tokenizer_scratch_destroy(context->tokenizer_scratch);
     encoder_session_destroy(context->session);
     memory_free(context);
 }
 
+static sembed_status begin_team(struct sembed_context *context, size_t threads, sembed_error *error)
+{
+    context->members = memory_calloc(threads, sizeof *context->members);
+    if (!context->members)
+        return error_no_memory(error, "threads");
+    context->members[0] = context;
+    context->member_count = 1;
+    sembed_status status = SEMBED_OK;
+    while (status == SEMBED_OK && context->member_count < threads) {
+        status = sembed_context_create(&context->members[context->member_count], error);
+        context->member_count += status == SEMBED_OK;
+    }
+    return status == SEMBED_OK ? team_create(threads, &context->team, error) : status;
+}
+
+sembed_status sembed_context_set_threads(sembed_context *context, size_t threads,
+                                         sembed_error *error)
+{
+    if (threads < 1 || threads > SEMBED_MAX_THREADS)
+        return error_set(error, SEMBED_INVALID_ARGUMENT, "threads: expected 1 to %d, found %zu",
+                         SEMBED_MAX_THREADS, threads);
+    if (threads == (context->team ? context->member_count : 1))
+        return SEMBED_OK;
+    end_team(context);
+    sembed_status status = threads > 1 ? begin_team(context, threads, error) : SEMBED_OK;
+    if (status != SEMBED_OK)
+        end_team(context);
+    return status;
+}
+
 void sembed_context_trim(sembed_context *context)
 {
     struct sembed_context kept = {.session = context->session,
-                                  .tokenizer_scratch = context->tokenizer_scratch};
+                                  .tokenizer_scratch = context->tokenizer_scratch,
+                                  .team = context->team,
+                                  .members = context->members,
+                                  .member_count = context->member_count};
     free_buffers(context);
     *context = kept;
     encoder_session_trim(context->session);
-}
-
-void batch_clear(struct batch *batch)
-{
-    batch->tokens = 0;
-    batch->texts = 0;
-}
-
-bool batch_is_full_for(const struct batch *batch, size_t tokens)
-{
-    return batch->texts > 0 &&
-           (batch->tokens >= BATCH_TOKENS || tokens > BATCH_TOKENS - batch->tokens);
-}
-
-sembed_status batch_add(struct batch *batch, const struct sembed_model *model,
-                        const struct encoding *encoding, sembed_error *error)
-{
-    size_t tokens = batch->tokens + encoding->count;
-    if (!memory_grow((void **)&batch->ids, &batch->token_capacity, tokens, sizeof *batch->ids) ||
-        !memory_grow((void **)&batch->types, &batch->type_capacity, tokens, 1) ||
-        !memory_grow((void **)&batch->starts, &batch->start_capacity, batch->texts + 2,
-                     sizeof *batch->starts))
-        return error_no_memory(error, "a batch of tokens");
-    memcpy(batch->ids + batch->tokens, encoding->ids, encoding->count * sizeof *batch->ids);
-    if (model->architecture.family->reads_token_types)
-        memcpy(batch->types + batch->tokens, encoding->types, encoding->count);
-    else
-        memset(batch->types + batch->tokens, 0, encoding->count);
-    batch->starts[batch->texts] = batch->tokens;
-    batch->starts[++batch->texts] = tokens;
-    batch->tokens = tokens;
-    return SEMBED_OK;
+    for (size_t i = 1; i < context->member_count; i++)
+        sembed_context_trim(context->members[i]);
 }
 
 sembed_status batch_run(const struct sembed_model *model, struct sembed_context *context,

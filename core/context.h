@@ -4,6 +4,7 @@
 
 #include "core/base/memory.h"
 #include "core/model/model.h"
+#include "core/team.h"
 
 /*
  * Texts laid one behind the other, without padding:
@@ -21,8 +22,9 @@ struct batch {
     uint32_t *ids;  /* [tokens] */
     uint8_t *types; /* [tokens] */
     size_t *starts; /* [texts + 1] */
+    size_t *places; /* [texts]: which of the call's texts each is */
     size_t tokens, texts;
-    size_t token_capacity, type_capacity, start_capacity;
+    size_t token_capacity, type_capacity, start_capacity, place_capacity;
 };
 
 struct sembed_context {
@@ -34,17 +36,10 @@ struct sembed_context {
     size_t row_capacity[2]; /* floats */
     char *prompted;         /* a prompt and a text behind it */
     size_t prompted_capacity;
+    struct team *team;               /* NULL: one thread */
+    struct sembed_context **members; /* [member_count], one per thread; the first is this one */
+    size_t member_count;
 };
-
-/* Empties the batch. */
-void batch_clear(struct batch *batch);
-
-/* Whether so many tokens more would make the batch longer than it should be. */
-bool batch_is_full_for(const struct batch *batch, size_t tokens);
-
-/* Adds the encoding as one more text, for that model. */
-SEMBED_MUST_CHECK sembed_status batch_add(struct batch *batch, const struct sembed_model *model,
-                                          const struct encoding *encoding, sembed_error *error);
 
 /* Runs the batch through the model's encoder: *hidden [tokens, hidden size], the session's. */
 SEMBED_MUST_CHECK sembed_status batch_run(const struct sembed_model *model,

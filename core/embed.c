@@ -4,15 +4,13 @@
  *     texts ─tokenize─▶ batch ─encoder─▶ hidden [tokens, hidden]
  *           ─pool─▶ rows [texts, width] ─Dense, Normalize─▶ rows [texts, dimensions] ─cut─▶ vectors
  */
-#include "core/context.h"
+#include "core/batches.h"
 
 #include <string.h>
 
 /* One call of sembed_embed, its options resolved. */
 struct job {
     const struct sembed_model *model;
-    struct sembed_context *context;
-    const sembed_poll *poll;
     const char *prompt; /* NULL: none */
     size_t prompt_length;
     size_t prompt_tokens; /* left out of the pooling at the front of each text */
@@ -20,8 +18,7 @@ struct job {
     size_t dimensions; /* of a vector that is handed out */
     bool normalize_cut;
     bool refuse_truncation;
-    float *next_vector; /* of the first text of the batch */
-    sembed_error *error;
+    float *vectors; /* [texts, dimensions], the caller's */
 };
 
 /* ------------------------------------------------------------------------------------- options */
@@ -48,7 +45,8 @@ sembed_status sembed_dimensions(const sembed_model *model, const sembed_options 
 /* The prompt that goes before every text; what it costs in tokens where the pooling leaves it out.
  * Source: sentence_transformers, Transformer._get_prompt_length: its tokens less a closing special
  * one. */
-static sembed_status resolve_prompt(struct job *job, const sembed_options *options)
+static sembed_status resolve_prompt(struct job *job, const struct worker *worker,
+                                    const sembed_options *options)
 {
     const struct prompts *prompts = &job->model->prompts;
     job->prompt = prompts->default_text;
@@ -57,18 +55,18 @@ static sembed_status resolve_prompt(struct job *job, const sembed_options *optio
     else if (options && options->prompt_name) {
         job->prompt = prompts_find(prompts, options->prompt_name);
         if (!job->prompt)
-            return error_set(job->error, SEMBED_INVALID_ARGUMENT,
+            return error_set(worker->error, SEMBED_INVALID_ARGUMENT,
                              "prompt_name: model '%s' has no prompt '%s'", job->model->name,
                              options->prompt_name);
     }
     job->prompt_length = job->prompt ? strlen(job->prompt) : 0;
     if (job->prompt_length == 0 || job->model->modules.include_prompt)
         return SEMBED_OK;
-    struct encoding *encoding = &job->context->encoding;
+    struct encoding *encoding = &worker->context->encoding;
     sembed_status status =
-        tokenizer_encode(job->model->tokenizer, job->context->tokenizer_scratch,
+        tokenizer_encode(job->model->tokenizer, worker->context->tokenizer_scratch,
                          (sembed_text){job->prompt, job->prompt_length}, job->model->max_tokens,
-                         true, job->poll, encoding, job->error);
+                         true, worker->poll, encoding, worker->error);
     if (status != SEMBED_OK)
         return status;
     job->prompt_tokens = encoding->count;
@@ -77,16 +75,17 @@ static sembed_status resolve_prompt(struct job *job, const sembed_options *optio
     return SEMBED_OK;
 }
 
-static sembed_status resolve_options(struct job *job, const sembed_options *options)
+static sembed_status resolve_options(struct job *job, const struct worker *worker,
+                                     const sembed_options *options)
 {
     const struct sembed_model *model = job->model;
-    sembed_status status = sembed_dimensions(model, options, &job->dimensions, job->error);
+    sembed_status status = sembed_dimensions(model, options, &job->dimensions, worker->error);
     if (status != SEMBED_OK)
         return status;
     size_t all_layers = model->architecture.encoder.layers;
     job->layers = options ? options->layers : 0;
     if (job->layers > all_layers)
-        return error_set(job->error, SEMBED_INVALID_ARGUMENT,
+        return error_set(worker->error, SEMBED_INVALID_ARGUMENT,
                          "layers: expected at most the %zu of model '%s', found %zu", all_layers,
                          model->name, job->layers);
     sembed_normalize normalize = options ? options->normalize : SEMBED_NORMALIZE_AS_MODEL;
@@ -96,18 +95,19 @@ static sembed_status resolve_options(struct job *job, const sembed_options *opti
         normalize == SEMBED_NORMALIZE_ALWAYS ||
         (normalize == SEMBED_NORMALIZE_AS_MODEL && is_cut && model->modules.normalized);
     job->refuse_truncation = options && options->refuse_truncation;
-    return resolve_prompt(job, options);
+    return resolve_prompt(job, worker, options);
 }
 
 /* -------------------------------------------------------------------------------------- tokens */
 
-static sembed_status put_prompt_before(const struct job *job, sembed_text *text)
+static sembed_status put_prompt_before(const struct job *job, const struct worker *worker,
+                                       sembed_text *text)
 {
-    struct sembed_context *context = job->context;
+    struct sembed_context *context = worker->context;
     size_t length;
     if (!size_add(job->prompt_length, text->length, &length) ||
         !memory_grow((void **)&context->prompted, &context->prompted_capacity, length, 1))
-        return error_no_memory(job->error, "a prompt and its text");
+        return error_no_memory(worker->error, "a prompt and its text");
     memcpy(context->prompted, job->prompt, job->prompt_length);
     if (text->length > 0)
         memcpy(context->prompted + job->prompt_length, text->data, text->length);
@@ -116,44 +116,50 @@ static sembed_status put_prompt_before(const struct job *job, sembed_text *text)
 }
 
 /* SEMBED_TRUNCATED with how many tokens the text has, which takes reading all of it. */
-static sembed_status refuse_long_text(const struct job *job, sembed_text text)
+static sembed_status refuse_long_text(const struct job *job, const struct worker *worker,
+                                      sembed_text text)
 {
-    struct encoding *encoding = &job->context->encoding;
-    sembed_status status = tokenizer_encode(job->model->tokenizer, job->context->tokenizer_scratch,
-                                            text, SIZE_MAX, false, job->poll, encoding, job->error);
+    struct encoding *encoding = &worker->context->encoding;
+    sembed_status status =
+        tokenizer_encode(job->model->tokenizer, worker->context->tokenizer_scratch, text, SIZE_MAX,
+                         false, worker->poll, encoding, worker->error);
     if (status != SEMBED_OK)
         return status;
-    return error_set(job->error, SEMBED_TRUNCATED,
+    return error_set(worker->error, SEMBED_TRUNCATED,
                      "a text of %zu tokens: model '%s' reads at most %zu", encoding->count,
                      job->model->name, job->model->max_tokens);
 }
 
-/* Tokenizes one text into the context's encoding. */
-static sembed_status encode_text(const struct job *job, sembed_text text)
+static sembed_status encode_text(const struct batch_call *call, const struct worker *worker,
+                                 size_t number)
 {
-    struct encoding *encoding = &job->context->encoding;
+    const struct job *job = call->details;
+    sembed_text text = call->texts[number];
+    struct encoding *encoding = &worker->context->encoding;
     sembed_status status = SEMBED_OK;
     if (job->prompt_length > 0)
-        status = put_prompt_before(job, &text);
+        status = put_prompt_before(job, worker, &text);
     if (status == SEMBED_OK)
-        status = tokenizer_encode(job->model->tokenizer, job->context->tokenizer_scratch, text,
-                                  job->model->max_tokens, false, job->poll, encoding, job->error);
+        status =
+            tokenizer_encode(job->model->tokenizer, worker->context->tokenizer_scratch, text,
+                             job->model->max_tokens, false, worker->poll, encoding, worker->error);
     if (status == SEMBED_OK && encoding->truncated && job->refuse_truncation)
-        return refuse_long_text(job, text);
+        return refuse_long_text(job, worker, text);
     return status;
 }
 
 /* ------------------------------------------------------------------------------------- vectors */
 
 /* Pools each text of the batch: hidden[tokens, hidden size] → rows[0][texts, width]. */
-static sembed_status pool_batch(const struct job *job, const float *hidden, size_t *width)
+static sembed_status pool_batch(const struct job *job, const struct worker *worker,
+                                const float *hidden, size_t *width)
 {
     const struct modules *modules = &job->model->modules;
-    const struct batch *batch = &job->context->batch;
+    const struct batch *batch = &worker->context->batch;
     size_t hidden_size = job->model->architecture.encoder.hidden_size;
     *width = hidden_size * modules->pooling_count;
     sembed_status status =
-        context_reserve_rows(job->context, 0, batch->texts, modules->widest, job->error);
+        context_reserve_rows(worker->context, 0, batch->texts, modules->widest, worker->error);
     if (status != SEMBED_OK)
         return status;
     for (size_t i = 0; i < batch->texts; i++) {
@@ -161,16 +167,17 @@ static sembed_status pool_batch(const struct job *job, const float *hidden, size
         size_t skip = job->prompt_tokens < tokens ? job->prompt_tokens : tokens - 1;
         for (size_t mode = 0; mode < modules->pooling_count; mode++)
             pool(modules->pooling[mode], hidden + batch->starts[i] * hidden_size, tokens,
-                 hidden_size, skip, job->context->rows[0] + i * *width + mode * hidden_size);
+                 hidden_size, skip, worker->context->rows[0] + i * *width + mode * hidden_size);
     }
     return SEMBED_OK;
 }
 
 /* Runs the modules behind the pooling over rows[0]; *result is where the last one wrote. */
-static sembed_status run_chain(const struct job *job, size_t *width, float **result)
+static sembed_status run_chain(const struct job *job, const struct worker *worker, size_t *width,
+                               float **result)
 {
     const struct modules *modules = &job->model->modules;
-    struct sembed_context *context = job->context;
+    struct sembed_context *context = worker->context;
     size_t texts = context->batch.texts;
     int current = 0;
     for (size_t i = 0; i < modules->chain_count; i++) {
@@ -181,10 +188,10 @@ static sembed_status run_chain(const struct job *job, size_t *width, float **res
             continue;
         }
         sembed_status status =
-            context_reserve_rows(context, !current, texts, modules->widest, job->error);
+            context_reserve_rows(context, !current, texts, modules->widest, worker->error);
         if (status == SEMBED_OK)
             status = linear_run(module->linear, context->session, context->rows[current], texts,
-                                context->rows[!current], job->error);
+                                context->rows[!current], worker->error);
         if (status != SEMBED_OK)
             return status;
         *width = module->outputs;
@@ -195,27 +202,27 @@ static sembed_status run_chain(const struct job *job, size_t *width, float **res
 }
 
 /* Encodes the batch and hands out its vectors. */
-static sembed_status flush_batch(struct job *job)
+static sembed_status embed_batch(const struct batch_call *call, const struct worker *worker)
 {
-    struct sembed_context *context = job->context;
+    const struct job *job = call->details;
+    const struct batch *batch = &worker->context->batch;
     const float *hidden;
     float *rows;
     size_t width;
     sembed_status status =
-        batch_run(job->model, context, job->layers, job->poll, &hidden, job->error);
+        batch_run(job->model, worker->context, job->layers, worker->poll, &hidden, worker->error);
     if (status == SEMBED_OK)
-        status = pool_batch(job, hidden, &width);
+        status = pool_batch(job, worker, hidden, &width);
     if (status == SEMBED_OK)
-        status = run_chain(job, &width, &rows);
+        status = run_chain(job, worker, &width, &rows);
     if (status != SEMBED_OK)
         return status;
-    for (size_t i = 0; i < context->batch.texts; i++) {
-        memcpy(job->next_vector, rows + i * width, job->dimensions * sizeof(float));
+    for (size_t i = 0; i < batch->texts; i++) {
+        float *vector = job->vectors + batch->places[i] * job->dimensions;
+        memcpy(vector, rows + i * width, job->dimensions * sizeof(float));
         if (job->normalize_cut)
-            normalize_vector(job->next_vector, job->dimensions);
-        job->next_vector += job->dimensions;
+            normalize_vector(vector, job->dimensions);
     }
-    batch_clear(&context->batch);
     return SEMBED_OK;
 }
 
@@ -223,18 +230,16 @@ sembed_status sembed_embed(const sembed_model *model, sembed_context *context,
                            const sembed_text *texts, size_t count, const sembed_options *options,
                            const sembed_poll *poll, float *vectors, sembed_error *error)
 {
-    struct job job = {
-        .model = model, .context = context, .poll = poll, .next_vector = vectors, .error = error};
-    batch_clear(&context->batch);
-    sembed_status status = resolve_options(&job, options);
-    for (size_t i = 0; status == SEMBED_OK && i < count; i++) {
-        status = encode_text(&job, texts[i]);
-        if (status == SEMBED_OK && batch_is_full_for(&context->batch, context->encoding.count))
-            status = flush_batch(&job);
-        if (status == SEMBED_OK)
-            status = batch_add(&context->batch, model, &context->encoding, error);
-    }
-    if (status == SEMBED_OK && context->batch.texts > 0)
-        status = flush_batch(&job);
-    return status;
+    struct job job = {.model = model, .vectors = vectors};
+    const struct worker caller = {context, poll, error};
+    sembed_status status = resolve_options(&job, &caller, options);
+    if (status != SEMBED_OK)
+        return status;
+    const struct batch_call call = {.model = model,
+                                    .texts = texts,
+                                    .count = count,
+                                    .details = &job,
+                                    .encode = encode_text,
+                                    .flush = embed_batch};
+    return batches_run(&call, context, poll, error);
 }

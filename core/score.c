@@ -7,50 +7,76 @@
  * Source: sentence_transformers' CrossEncoder; the heads are those of transformers'
  * *ForSequenceClassification.
  */
-#include "core/context.h"
+#include "core/batches.h"
 
 #include <string.h>
 
-/* The batch's logits → scores[texts, labels]. */
-static sembed_status score_batch(const struct sembed_model *model, struct sembed_context *context,
-                                 const sembed_poll *poll, float *scores, sembed_error *error)
+/* One call of sembed_score. */
+struct job {
+    sembed_text query;
+    float *scores; /* [documents, labels], the caller's */
+    bool refuse_truncation;
+};
+
+static sembed_status tokenize_pair(const struct batch_call *call, const struct worker *worker,
+                                   size_t number, size_t limit)
 {
+    const struct job *job = call->details;
+    return tokenizer_encode_pair(call->model->tokenizer, worker->context->tokenizer_scratch,
+                                 job->query, call->texts[number], limit, false, worker->poll,
+                                 &worker->context->encoding, worker->error);
+}
+
+/* SEMBED_TRUNCATED with how many tokens the pair has, which takes reading all of it. */
+static sembed_status refuse_long_pair(const struct batch_call *call, const struct worker *worker,
+                                      size_t number)
+{
+    sembed_status status = tokenize_pair(call, worker, number, SIZE_MAX);
+    if (status != SEMBED_OK)
+        return status;
+    return error_set(worker->error, SEMBED_TRUNCATED,
+                     "a query and document of %zu tokens: model '%s' reads at most %zu",
+                     worker->context->encoding.count, call->model->name, call->model->max_tokens);
+}
+
+static sembed_status encode_pair(const struct batch_call *call, const struct worker *worker,
+                                 size_t number)
+{
+    const struct job *job = call->details;
+    sembed_status status = tokenize_pair(call, worker, number, call->model->max_tokens);
+    if (status == SEMBED_OK && worker->context->encoding.truncated && job->refuse_truncation)
+        return refuse_long_pair(call, worker, number);
+    return status;
+}
+
+/* Encodes the batch and hands out its logits. */
+static sembed_status score_batch(const struct batch_call *call, const struct worker *worker)
+{
+    const struct job *job = call->details;
+    const struct sembed_model *model = call->model;
+    struct sembed_context *context = worker->context;
     const struct batch *batch = &context->batch;
     size_t hidden_size = model->architecture.encoder.hidden_size;
+    size_t labels = model->architecture.labels;
+    size_t widest = hidden_size > labels ? hidden_size : labels;
     const float *hidden;
-    sembed_status status = batch_run(model, context, 0, poll, &hidden, error);
-    if (status == SEMBED_OK)
-        status = context_reserve_rows(context, 0, batch->texts, hidden_size, error);
-    if (status == SEMBED_OK)
-        status = context_reserve_rows(context, 1, batch->texts, hidden_size, error);
+    sembed_status status = batch_run(model, context, 0, worker->poll, &hidden, worker->error);
+    for (int which = 0; which < 2 && status == SEMBED_OK; which++)
+        status = context_reserve_rows(context, which, batch->texts, widest, worker->error);
     if (status != SEMBED_OK)
         return status;
     for (size_t i = 0; i < batch->texts; i++)
         memcpy(context->rows[0] + i * hidden_size, hidden + batch->starts[i] * hidden_size,
                hidden_size * sizeof(float));
     status = linear_run(model->head_dense, context->session, context->rows[0], batch->texts,
-                        context->rows[1], error);
+                        context->rows[1], worker->error);
     if (status == SEMBED_OK)
         status = linear_run(model->head_output, context->session, context->rows[1], batch->texts,
-                            scores, error);
-    batch_clear(&context->batch);
+                            context->rows[0], worker->error);
+    for (size_t i = 0; i < batch->texts && status == SEMBED_OK; i++)
+        memcpy(job->scores + batch->places[i] * labels, context->rows[0] + i * labels,
+               labels * sizeof(float));
     return status;
-}
-
-/* SEMBED_TRUNCATED with how many tokens the pair has, which takes reading all of it. */
-static sembed_status refuse_long_pair(const struct sembed_model *model,
-                                      struct sembed_context *context, sembed_text query,
-                                      sembed_text document, const sembed_poll *poll,
-                                      sembed_error *error)
-{
-    sembed_status status =
-        tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch, query, document,
-                              SIZE_MAX, false, poll, &context->encoding, error);
-    if (status != SEMBED_OK)
-        return status;
-    return error_set(error, SEMBED_TRUNCATED,
-                     "a query and document of %zu tokens: model '%s' reads at most %zu",
-                     context->encoding.count, model->name, model->max_tokens);
 }
 
 sembed_status sembed_score(const sembed_model *model, sembed_context *context, sembed_text query,
@@ -61,28 +87,15 @@ sembed_status sembed_score(const sembed_model *model, sembed_context *context, s
         return error_set(error, SEMBED_INVALID_ARGUMENT,
                          "model '%s' gives embeddings: scoring pairs takes a cross-encoder",
                          model->name);
-    size_t labels = model->architecture.labels;
-    float *next_score = scores;
-    batch_clear(&context->batch);
-    sembed_status status = SEMBED_OK;
-    for (size_t i = 0; status == SEMBED_OK && i < count; i++) {
-        status =
-            tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch, query, documents[i],
-                                  model->max_tokens, false, poll, &context->encoding, error);
-        if (status == SEMBED_OK && context->encoding.truncated &&
-            (flags & SEMBED_SCORE_REFUSE_TRUNCATION))
-            status = refuse_long_pair(model, context, query, documents[i], poll, error);
-        if (status == SEMBED_OK && batch_is_full_for(&context->batch, context->encoding.count)) {
-            size_t texts = context->batch.texts;
-            status = score_batch(model, context, poll, next_score, error);
-            next_score += texts * labels;
-        }
-        if (status == SEMBED_OK)
-            status = batch_add(&context->batch, model, &context->encoding, error);
-    }
-    if (status == SEMBED_OK && context->batch.texts > 0)
-        status = score_batch(model, context, poll, next_score, error);
+    const struct job job = {query, scores, flags & SEMBED_SCORE_REFUSE_TRUNCATION};
+    const struct batch_call call = {.model = model,
+                                    .texts = documents,
+                                    .count = count,
+                                    .details = &job,
+                                    .encode = encode_pair,
+                                    .flush = score_batch};
+    sembed_status status = batches_run(&call, context, poll, error);
     if (status == SEMBED_OK && !(flags & SEMBED_SCORE_RAW))
-        activate(model->score_activation, scores, count * labels);
+        activate(model->score_activation, scores, count * model->architecture.labels);
     return status;
 }

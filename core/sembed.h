@@ -159,6 +159,16 @@ SEMBED_MUST_CHECK sembed_status sembed_context_create(sembed_context **context,
                                                       sembed_error *error);
 void sembed_context_destroy(sembed_context *context); /* NULL is allowed */
 
+#define SEMBED_MAX_THREADS 256
+
+/*
+ * How many threads a call with this context shares its texts among: at first 1, the caller's own,
+ * else 1 to SEMBED_MAX_THREADS, which are started now and wait. Where several texts of a call are at
+ * fault, the error is that of one of them. The OpenBLAS engine takes turns and so gains little.
+ */
+SEMBED_MUST_CHECK sembed_status sembed_context_set_threads(sembed_context *context, size_t threads,
+                                                           sembed_error *error);
+
 /* Gives back scratch memory beyond a small reserve; a host calls it when it falls idle. */
 void sembed_context_trim(sembed_context *context);
 
