@@ -19,6 +19,12 @@ static inline int poll_wants_stop(const sembed_poll *poll)
     return poll && poll->check && poll->check(poll->state);
 }
 
+/* The same for step i of a long loop of small steps: asks at every 65536th. */
+static inline int poll_wants_stop_at(const sembed_poll *poll, size_t i)
+{
+    return (i & 0xFFFF) == 0xFFFF && poll_wants_stop(poll);
+}
+
 /* SEMBED_CANCELED, in the same words everywhere. */
 sembed_status error_canceled(sembed_error *error);
 

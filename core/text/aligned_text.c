@@ -16,6 +16,7 @@ sembed_status aligned_text_set(struct aligned_text *text, const char *bytes, siz
                                size_t offset, bool tracked, sembed_error *error)
 {
     aligned_text_clear(text, tracked);
+    text->origin = (uint32_t)offset;
     sembed_status status = aligned_text_reserve(text, length, error);
     if (status != SEMBED_OK)
         return status;
@@ -75,7 +76,7 @@ sembed_status aligned_text_transform(struct aligned_text *text, const struct ali
 {
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        struct span span = {0, 0};
+        struct span span = {from->origin, from->origin};
         if (changes[i].change > 0) {
             if (at > 0)
                 span = aligned_text_span(from, at - 1);

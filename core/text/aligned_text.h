@@ -27,6 +27,7 @@ struct aligned_text {
     size_t length;
     size_t capacity, span_capacity;
     bool tracked;
+    uint32_t origin; /* where the text begins in the caller's: the place of what is put before it */
 };
 
 /* Empties the text; spans are kept from now on or not. */
@@ -97,7 +98,8 @@ struct change {
 };
 
 /* Puts what becomes of `from`: changes[count] use up its characters from left to right, and each
- * takes the span of the first that it stands for, an added one that of the last character before.
+ * takes the span of the first that it stands for, an added one that of the last character before,
+ * or nothing at the origin.
  * Source: NormalizedString::transform. */
 SEMBED_MUST_CHECK sembed_status aligned_text_transform(struct aligned_text *text,
                                                        const struct aligned_text *from,

@@ -136,13 +136,16 @@ static inline size_t character_length(const struct bpe *model, unsigned char fir
 
 /* The word's characters as symbols. There is room for the most that they can become. */
 static sembed_status read_characters(const struct bpe *model, const char *word, size_t length,
-                                     struct symbols *symbols, sembed_error *error)
+                                     const sembed_poll *poll, struct symbols *symbols,
+                                     sembed_error *error)
 {
     const struct trie_unit *first = trie_root(&model->tokens);
     const struct trie_unit *later =
         walk(&model->tokens, first, model->prefix, model->prefix_length);
     size_t size;
-    for (size_t start = 0; start < length; start += size) {
+    for (size_t start = 0, step = 0; start < length; start += size, step++) {
+        if (poll_wants_stop_at(poll, step))
+            return error_canceled(error);
         size = character_length(model, (unsigned char)word[start], length - start);
         size_t prefix_length = start == 0 ? 0 : model->prefix_length;
         size_t suffix_length = start + size == length ? model->suffix_length : 0;
@@ -242,11 +245,14 @@ static struct bpe_candidate queue_pop(struct queue *queue)
 }
 
 /* Links the symbols and fills the queue with what can be merged at first. */
-static void begin_long(const struct bpe *model, struct symbols *symbols, struct queue *queue)
+static sembed_status begin_long(const struct bpe *model, struct symbols *symbols,
+                                struct queue *queue, const sembed_poll *poll, sembed_error *error)
 {
     struct bpe_symbol *items = symbols->items;
     uint32_t count = (uint32_t)symbols->count;
     for (uint32_t i = 0; i < count; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
         items[i].previous = i ? i - 1 : NO_SYMBOL;
         items[i].next = i + 1 < count ? i + 1 : NO_SYMBOL;
         if (i + 1 == count)
@@ -255,8 +261,12 @@ static void begin_long(const struct bpe *model, struct symbols *symbols, struct 
         if (rank != BPE_NO_RANK)
             queue->items[queue->count++].order = (uint64_t)rank << 32 | i;
     }
-    for (size_t i = queue->count / 2; i-- > 0;)
+    for (size_t i = queue->count / 2; i-- > 0;) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
         sift_down(queue, i);
+    }
+    return SEMBED_OK;
 }
 
 /* Merges the symbol at `place` with its right neighbour and offers the two pairs that this makes. */
@@ -292,7 +302,9 @@ static sembed_status merge_long(const struct bpe *model, struct bpe_scratch *scr
                      sizeof *scratch->queue))
         return error_no_memory(error, "the merges of a long word");
     struct queue queue = {.items = scratch->queue};
-    begin_long(model, symbols, &queue);
+    sembed_status status = begin_long(model, symbols, &queue, poll, error);
+    if (status != SEMBED_OK)
+        return status;
     for (size_t steps = 1; queue.count; steps++) {
         if (steps % POLL_INTERVAL == 0 && poll_wants_stop(poll))
             return error_canceled(error);
@@ -318,11 +330,14 @@ static sembed_status merge_long(const struct bpe *model, struct bpe_scratch *scr
 /* Offsets are the sums of the symbols' lengths, which can be off by characters left out and by
  * prefixes spelled in bytes. They stay within the word, and no piece is empty. */
 static sembed_status append_symbols(const struct symbols *symbols, size_t length,
-                                    struct pieces *pieces, sembed_error *error)
+                                    const sembed_poll *poll, struct pieces *pieces,
+                                    sembed_error *error)
 {
     size_t end = 0;
     sembed_status status = SEMBED_OK;
     for (size_t i = 0; status == SEMBED_OK && i < symbols->count; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
         size_t start = end < length ? end : length - 1;
         end += symbols->items[i].length;
         status =
@@ -361,7 +376,7 @@ sembed_status bpe_split(const struct bpe *model, struct bpe_scratch *scratch, co
     if (status != SEMBED_OK)
         return status;
     struct symbols symbols = {.items = scratch->symbols};
-    status = read_characters(model, word, length, &symbols, error);
+    status = read_characters(model, word, length, poll, &symbols, error);
     if (status != SEMBED_OK)
         return status;
     if (symbols.count <= SHORT_WORD)
@@ -370,5 +385,5 @@ sembed_status bpe_split(const struct bpe *model, struct bpe_scratch *scratch, co
         status = merge_long(model, scratch, &symbols, poll, error);
     if (status != SEMBED_OK)
         return status;
-    return append_symbols(&symbols, length, pieces, error);
+    return append_symbols(&symbols, length, poll, pieces, error);
 }

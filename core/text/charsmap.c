@@ -8,6 +8,7 @@
 
 #define LONGEST_CLUSTER 5 /* bytes that are looked up whole: "under 6" */
 #define ASCII           128
+#define POLL_BYTES      (64 * 1024)
 
 struct charsmap {
     uint32_t *units; /* [unit_count], darts-clone's double array */
@@ -328,8 +329,8 @@ static sembed_status put_replacement(struct writer *writer, struct replacement r
 
 /* One cluster: whole, if it is short and a rule fits, else character by character. */
 static sembed_status put_cluster(const struct charsmap *charsmap, struct writer *writer,
-                                 const char *cluster, size_t length, bool *changed,
-                                 sembed_error *error)
+                                 const char *cluster, size_t length, const sembed_poll *poll,
+                                 bool *changed, sembed_error *error)
 {
     if (length <= LONGEST_CLUSTER) {
         struct replacement replacement = look_up(charsmap, cluster, length);
@@ -340,7 +341,12 @@ static sembed_status put_cluster(const struct charsmap *charsmap, struct writer 
     }
     sembed_status status = SEMBED_OK;
     size_t size;
-    for (size_t i = 0; status == SEMBED_OK && i < length; i += size) {
+    for (size_t i = 0, next = POLL_BYTES; status == SEMBED_OK && i < length; i += size) {
+        if (i >= next) {
+            next = i + POLL_BYTES;
+            if (poll_wants_stop(poll))
+                return error_canceled(error);
+        }
         unicode_decode(cluster + i, &size);
         struct replacement replacement = look_up(charsmap, cluster + i, size);
         if (replacement.text) {
@@ -353,11 +359,12 @@ static sembed_status put_cluster(const struct charsmap *charsmap, struct writer 
     return status;
 }
 
-/* How much of text is plain, up to a character that begins no cluster with what follows it. */
+/* How much of text is plain, up to a character that begins no cluster with what follows it; at most
+ * POLL_BYTES. */
 static size_t plain_run(const struct charsmap *charsmap, const char *text, size_t length)
 {
-    size_t run = 0;
-    while (run < length && (unsigned char)text[run] < ASCII &&
+    size_t run = 0, most = length < POLL_BYTES ? length : POLL_BYTES;
+    while (run < most && (unsigned char)text[run] < ASCII &&
            charsmap->plain[(unsigned char)text[run]])
         run++;
     if (run && run < length && (unsigned char)text[run] >= ASCII)
@@ -366,8 +373,8 @@ static size_t plain_run(const struct charsmap *charsmap, const char *text, size_
 }
 
 sembed_status charsmap_normalize(const struct charsmap *charsmap, const char *text, size_t length,
-                                 bool with_sources, struct charsmap_output *output, bool *changed,
-                                 sembed_error *error)
+                                 bool with_sources, const sembed_poll *poll,
+                                 struct charsmap_output *output, bool *changed, sembed_error *error)
 {
     if (length >= UINT32_MAX)
         return error_set(error, SEMBED_LIMIT, "a text of %zu bytes is too long", length);
@@ -375,15 +382,22 @@ sembed_status charsmap_normalize(const struct charsmap *charsmap, const char *te
         .output = output, .with_sources = with_sources, .text = text, .length = length};
     bool any = false;
     sembed_status status = SEMBED_OK;
-    for (size_t at = 0; status == SEMBED_OK && at < length;) {
+    for (size_t at = 0, next = POLL_BYTES; status == SEMBED_OK && at < length;) {
+        if (at >= next) {
+            next = at + POLL_BYTES;
+            if (poll_wants_stop(poll))
+                return error_canceled(error);
+        }
         size_t run = plain_run(charsmap, text + at, length - at);
         if (run) {
             status = put_same(&writer, text + at, run, error);
             at += run;
             continue;
         }
-        size_t cluster = grapheme_length(text + at, length - at);
-        status = put_cluster(charsmap, &writer, text + at, cluster, &any, error);
+        size_t cluster = grapheme_length(text + at, length - at, poll);
+        if (cluster == 0)
+            return error_canceled(error);
+        status = put_cluster(charsmap, &writer, text + at, cluster, poll, &any, error);
         at += cluster;
     }
     settle(&writer);

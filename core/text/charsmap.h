@@ -54,11 +54,12 @@ struct charsmap_output {
  * offsets in the original are those of that byte of text, or (0, 0) for CHARSMAP_NO_SOURCE. This is
  * NormalizedString::transform's alignment: a replacement's first characters belong to the characters
  * replaced, one by one; those it has more of, to the last byte before. Nothing removed at the very
- * beginning is accounted for there, so all that follows is taken to be that much earlier.
+ * beginning is accounted for there, so all that follows is taken to be that much earlier. poll may be
+ * NULL.
  */
 SEMBED_MUST_CHECK sembed_status charsmap_normalize(const struct charsmap *charsmap,
                                                    const char *text, size_t length,
-                                                   bool with_sources,
+                                                   bool with_sources, const sembed_poll *poll,
                                                    struct charsmap_output *output, bool *changed,
                                                    sembed_error *error);
 

@@ -15,7 +15,8 @@
 
 #include <string.h>
 
-#define PART_BYTES 2048
+#define PART_BYTES  2048
+#define POLL_SPLITS 4096
 
 struct tokenizer_scratch {
     struct aligned_text text;
@@ -97,6 +98,7 @@ struct job {
     bool with_offsets;
     size_t enough; /* stop behind the word with which there are this many tokens */
     bool stopped;
+    size_t first; /* the token before which those that are over the limit are cut off */
 };
 
 static bool keeps_spans(const struct job *job)
@@ -120,7 +122,7 @@ static struct span find_offsets(const struct job *job, uint32_t id, bool added, 
     if (!added && postprocessor->trim_count)
         token = vocabulary_token(job->tokenizer->vocabulary, id, &length);
     for (size_t i = 0; token && i < postprocessor->trim_count; i++)
-        trim_offsets(job->text, token, length, job->out->count == 0,
+        trim_offsets(job->text, token, length, job->out->count == job->first,
                      postprocessor->trims[i].add_prefix_space, &span);
     return span;
 }
@@ -168,9 +170,12 @@ static sembed_status emit_word(struct job *job, struct split split)
     pieces->count = 0;
     sembed_status status =
         split_word(job, job->scratch->text.bytes + split.start, split.stop - split.start);
-    for (size_t i = 0; i < pieces->count && status == SEMBED_OK; i++)
+    for (size_t i = 0; i < pieces->count && status == SEMBED_OK; i++) {
+        if (poll_wants_stop_at(job->poll, i))
+            return error_canceled(job->error);
         status = emit(job, pieces->items[i].id, false, split.start + pieces->items[i].start,
                       split.start + pieces->items[i].stop);
+    }
     return status;
 }
 
@@ -178,6 +183,8 @@ static sembed_status emit_splits(struct job *job)
 {
     const struct splits *splits = &job->scratch->splits;
     for (size_t i = 0; i < splits->count; i++) {
+        if (i % POLL_SPLITS == POLL_SPLITS - 1 && poll_wants_stop(job->poll))
+            return error_canceled(job->error);
         struct split split = splits->items[i];
         sembed_status status;
         if (split.token != VOCABULARY_NONE) {
@@ -392,6 +399,37 @@ static sembed_status room_for_sequences(const struct template *template, size_t 
     return SEMBED_OK;
 }
 
+/* Leaves `count` of a text's tokens: the first ones, or the last where the tokenizer truncates left. */
+static sembed_status keep_tokens(struct job *job, sembed_text text, struct encoding *sequence,
+                                 size_t count)
+{
+    size_t excess = sequence->count - count;
+    if (excess && job->tokenizer->truncates_left) {
+        /* Offsets are trimmed according to which token is the first. */
+        if (job->with_offsets && job->tokenizer->postprocessor.trim_count) {
+            job->out = sequence;
+            job->first = excess;
+            sembed_status status = encode_text(job, text);
+            if (status != SEMBED_OK)
+                return status;
+        }
+        memmove(sequence->ids, sequence->ids + excess, count * sizeof *sequence->ids);
+        if (job->with_offsets) {
+            memmove(sequence->start, sequence->start + excess, count * sizeof *sequence->start);
+            memmove(sequence->stop, sequence->stop + excess, count * sizeof *sequence->stop);
+        }
+    }
+    sequence->count = count;
+    return SEMBED_OK;
+}
+
+/* How many tokens of a text to make where `room` of them are wanted: one more shows that it is too
+ * long. To truncate left takes all. */
+static size_t enough_tokens(const struct tokenizer *tokenizer, size_t room)
+{
+    return room == SIZE_MAX || tokenizer->truncates_left ? SIZE_MAX : room + 1;
+}
+
 sembed_status tokenizer_encode(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
                                sembed_text text, size_t limit, bool with_offsets,
                                const sembed_poll *poll, struct encoding *encoding,
@@ -409,13 +447,13 @@ sembed_status tokenizer_encode(const struct tokenizer *tokenizer, struct tokeniz
                       .error = error,
                       .out = sequence,
                       .with_offsets = with_offsets,
-                      .enough = room == SIZE_MAX ? SIZE_MAX : room + 1};
+                      .enough = enough_tokens(tokenizer, room)};
     status = encode_text(&job, text);
+    encoding->truncated = sequence->count > room;
+    if (status == SEMBED_OK && encoding->truncated)
+        status = keep_tokens(&job, text, sequence, room);
     if (status != SEMBED_OK)
         return status;
-    encoding->truncated = sequence->count > room;
-    if (encoding->truncated)
-        sequence->count = room;
     return fill_template(template, scratch->sequences, with_offsets, encoding, error);
 }
 
@@ -472,7 +510,7 @@ sembed_status tokenizer_encode_pair(const struct tokenizer *tokenizer,
     bool both_stopped = false;
     sembed_status status = room_for_sequences(template, limit, &room, error);
     if (status == SEMBED_OK)
-        status = encode_both(&job, texts, room == SIZE_MAX ? room : room + 1, &both_stopped);
+        status = encode_both(&job, texts, enough_tokens(tokenizer, room), &both_stopped);
     /* Who gets the odd token depends on which text is longer, so both are read to their ends. */
     if (status == SEMBED_OK && both_stopped && room % 2 == 1)
         status = encode_both(&job, texts, SIZE_MAX, &both_stopped);
@@ -483,8 +521,10 @@ sembed_status tokenizer_encode_pair(const struct tokenizer *tokenizer,
     encoding->truncated = counts[0] > room || counts[1] > room - counts[0];
     if (encoding->truncated)
         share_room(room, &counts[0], &counts[1]);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2 && status == SEMBED_OK; i++)
         if (counts[i] < sequences[i].count)
-            sequences[i].count = counts[i];
+            status = keep_tokens(&job, texts[i], &sequences[i], counts[i]);
+    if (status != SEMBED_OK)
+        return status;
     return fill_template(template, sequences, with_offsets, encoding, error);
 }

@@ -8,6 +8,7 @@
 #define HANGUL_FIRST 0xAC00u
 #define HANGUL_LAST  0xD7A3u
 #define HANGUL_T     28u /* syllables that share lead and vowel; the first has no tail */
+#define POLL_BYTES   (64 * 1024)
 
 static enum grapheme_class class_of(uint32_t character)
 {
@@ -101,12 +102,17 @@ static bool cluster_takes(const struct cluster *cluster, enum grapheme_class cla
     }
 }
 
-size_t grapheme_length(const char *text, size_t length)
+size_t grapheme_length(const char *text, size_t length, const sembed_poll *poll)
 {
     struct cluster cluster = {0};
-    size_t at, size;
+    size_t at, size, next = POLL_BYTES;
     cluster_add(&cluster, class_of(unicode_decode(text, &at)));
     for (; at < length; at += size) {
+        if (at >= next) {
+            next = at + POLL_BYTES;
+            if (poll_wants_stop(poll))
+                return 0;
+        }
         enum grapheme_class class = class_of(unicode_decode(text + at, &size));
         if (!cluster_takes(&cluster, class))
             break;

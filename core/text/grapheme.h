@@ -7,10 +7,12 @@
 #ifndef SEMBED_TEXT_GRAPHEME_H
 #define SEMBED_TEXT_GRAPHEME_H
 
+#include "core/base/error.h"
+
 #include <stddef.h>
 
 /* Bytes of the cluster at the front of valid UTF-8 text[length], length > 0, that begins where a
- * cluster may begin. */
-size_t grapheme_length(const char *text, size_t length);
+ * cluster may begin; 0 where poll, which may be NULL, wants to stop. */
+size_t grapheme_length(const char *text, size_t length, const sembed_poll *poll);
 
 #endif

@@ -32,6 +32,7 @@ sembed_status normalize_replace(const struct normalizer_pass *pass, const struct
 {
     const struct aligned_text *from = pass->from;
     struct regex_search search = {.text = from->bytes, .length = from->length};
+    const struct span origin = {from->origin, from->origin};
     size_t done = 0, start, stop, next = 0;
     while (from->length) {
         bool found;
@@ -41,7 +42,7 @@ sembed_status normalize_replace(const struct normalizer_pass *pass, const struct
             return status;
         if (!found)
             break;
-        struct span span = stop ? aligned_text_span(from, stop - 1) : (struct span){0, 0};
+        struct span span = stop ? aligned_text_span(from, stop - 1) : origin;
         status = normalizer_check(pass, stop, &next);
         if (status == SEMBED_OK)
             status = aligned_text_copy(pass->to, from, done, start, pass->error);
@@ -62,13 +63,13 @@ sembed_status normalize_charsmap(const struct normalizer_pass *pass,
     bool changed = false;
     output->count = 0;
     sembed_status status = charsmap_normalize(charsmap, from->bytes, from->length, from->tracked,
-                                              output, &changed, pass->error);
+                                              pass->poll, output, &changed, pass->error);
     if (status != SEMBED_OK)
         return status;
     if (!changed)
         return aligned_text_copy(pass->to, from, 0, from->length, pass->error);
-    status = aligned_text_insert(pass->to, output->bytes, output->count, (struct span){0, 0},
-                                 pass->error);
+    status = aligned_text_insert(pass->to, output->bytes, output->count,
+                                 (struct span){from->origin, from->origin}, pass->error);
     for (size_t i = 0; status == SEMBED_OK && from->tracked && i < output->count; i++)
         if (output->sources[i] != CHARSMAP_NO_SOURCE)
             pass->to->spans[i] = from->spans[output->sources[i]];

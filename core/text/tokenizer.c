@@ -20,6 +20,23 @@ static sembed_status read_folder(struct tokenizer *tokenizer, struct tokenizer_s
     return status;
 }
 
+/* tokenizer_config.json's truncation_side, where it is there. */
+static sembed_status read_truncation_side(struct tokenizer *tokenizer,
+                                          const struct json_file *config, sembed_error *error)
+{
+    const char *side;
+    sembed_status status =
+        json_get_string_or(config, config->root, "truncation_side", NULL, &side, error);
+    if (status != SEMBED_OK || !side)
+        return status;
+    tokenizer->truncates_left = strcmp(side, "left") == 0;
+    if (!tokenizer->truncates_left && strcmp(side, "right") != 0)
+        return error_set(error, SEMBED_MALFORMED,
+                         "%s: key 'truncation_side': expected left or right, found '%s'",
+                         config->path, side);
+    return SEMBED_OK;
+}
+
 /* What is known once all parts are there. */
 static sembed_status finish(struct tokenizer *tokenizer, const struct tokenizer_settings *settings,
                             sembed_error *error)
@@ -30,6 +47,8 @@ static sembed_status finish(struct tokenizer *tokenizer, const struct tokenizer_
                                             &split_special, error);
     if (status == SEMBED_OK && split_special)
         added_tokens_split_special(tokenizer->added_tokens);
+    if (status == SEMBED_OK)
+        status = read_truncation_side(tokenizer, config, error);
     if (status == SEMBED_OK && settings->lowercase_first)
         status = normalizer_lowercase_first(tokenizer->normalizer, error);
     if (status == SEMBED_OK)

@@ -27,6 +27,7 @@ struct tokenizer {
     };
     struct postprocessor postprocessor;
     size_t max_length;
+    bool truncates_left;  /* what is over the limit goes from the front of a text */
     bool allows_cuts;     /* a long text may be tokenized in parts, see normalizer_allows_cuts */
     bool cuts_at_chinese; /* also before an ideograph */
     bool needs_spans;     /* spans are kept even where nobody asks for offsets */

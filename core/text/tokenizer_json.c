@@ -1,6 +1,6 @@
 /*
- * Reads tokenizer.json, the file that the tokenizers library writes. Its truncation and padding are
- * not used: who embeds sets his own. Where the tokenizer's class is known, only the vocabulary is
+ * Reads tokenizer.json, the file that the tokenizers library writes. Of its truncation only the side is
+ * used, and nothing of its padding: who embeds sets his own length. Where the tokenizer's class is known, only the vocabulary is
  * taken from it, see tokenizer_settings.h.
  */
 #include "core/base/json_partly.h"
@@ -214,6 +214,24 @@ static sembed_status read_by_class(struct tokenizer *tokenizer,
     return status;
 }
 
+/* The side on which the file itself truncates; tokenizer_config.json's word comes before it. */
+static sembed_status read_truncation(struct tokenizer *tokenizer, const struct json_file *file,
+                                     sembed_error *error)
+{
+    const json_t *truncation = json_object_get(file->root, "truncation");
+    const char *direction;
+    sembed_status status =
+        json_get_string_or(file, truncation, "direction", "Right", &direction, error);
+    if (status != SEMBED_OK)
+        return status;
+    tokenizer->truncates_left = strcmp(direction, "Left") == 0;
+    if (!tokenizer->truncates_left && strcmp(direction, "Right") != 0)
+        return error_set(error, SEMBED_UNSUPPORTED,
+                         "%s: key 'direction': expected Left or Right, found '%s'", file->path,
+                         direction);
+    return SEMBED_OK;
+}
+
 /* The vocabulary and the merges are not read into the tree: that would take most of the time.
  * Camembert's is, which is small and looked through for the unknown token. */
 static sembed_status open_file(const struct tokenizer_settings *settings, const char *path,
@@ -242,6 +260,8 @@ sembed_status tokenizer_read_json(struct tokenizer *tokenizer, struct tokenizer_
         status = read_as_it_is(tokenizer, settings, &file, poll, error);
     else
         status = read_by_class(tokenizer, settings, &file, poll, error);
+    if (status == SEMBED_OK)
+        status = read_truncation(tokenizer, &file, error);
     json_file_close(&file);
     return status;
 }

@@ -347,11 +347,13 @@ static sembed_status append_unknown(const struct unigram *model, const unsigned 
  * round in the nodes themselves: `start` of the node at a piece's beginning becomes its end.
  */
 static sembed_status append_path(const struct unigram *model, struct unigram_node *nodes,
-                                 const unsigned char *word, size_t length, struct pieces *pieces,
-                                 sembed_error *error)
+                                 const unsigned char *word, size_t length, const sembed_poll *poll,
+                                 struct pieces *pieces, sembed_error *error)
 {
     uint32_t stop = (uint32_t)length, id = nodes[length].id, start = nodes[length].start;
-    for (;;) {
+    for (size_t step = 0;; step++) {
+        if (poll_wants_stop_at(poll, step))
+            return error_canceled(error);
         struct unigram_node *node = &nodes[start];
         uint32_t before = node->start, id_before = node->id;
         node->start = stop;
@@ -363,7 +365,9 @@ static sembed_status append_path(const struct unigram *model, struct unigram_nod
         id = id_before;
     }
     sembed_status status = SEMBED_OK;
-    for (size_t i = 0; status == SEMBED_OK && i < length;) {
+    for (size_t i = 0, step = 0; status == SEMBED_OK && i < length; step++) {
+        if (poll_wants_stop_at(poll, step))
+            return error_canceled(error);
         size_t run_stop = nodes[i].start;
         if (model->unknown_id == TRIE_NONE || nodes[i].id != model->unknown_id) {
             status = pieces_append(pieces, nodes[i].id, i, run_stop, error);
@@ -390,8 +394,11 @@ sembed_status unigram_split(const struct unigram *model, struct unigram_scratch 
         return error_no_memory(error, "the Unigram lattice");
     struct unigram_node *nodes = scratch->nodes;
     const unsigned char *bytes = (const unsigned char *)word;
-    for (size_t i = 1; i <= length; i++)
+    for (size_t i = 1; i <= length; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
         nodes[i].start = NO_START;
+    }
     nodes[0] = (struct unigram_node){.score = 0};
 
     size_t until_poll = POLL_INTERVAL;
@@ -407,5 +414,5 @@ sembed_status unigram_split(const struct unigram *model, struct unigram_scratch 
             until_poll = POLL_INTERVAL;
         }
     }
-    return append_path(model, nodes, bytes, length, pieces, error);
+    return append_path(model, nodes, bytes, length, poll, pieces, error);
 }

@@ -280,6 +280,51 @@ def camembert_json(folder):
     folder.config(tokenizer_class="CamembertTokenizer")
 
 
+LEFT = {"direction": "Left", "max_length": 7, "strategy": "OnlyFirst", "stride": 2}
+PADDING = {"strategy": {"Fixed": 40}, "direction": "Left", "pad_to_multiple_of": 8, "pad_id": 0, "pad_type_id": 0,
+           "pad_token": "[PAD]"}
+
+
+@case
+def bert_truncates_left(folder):
+    folder.json(folder.bert)
+    folder.model("bert")
+    folder.config(truncation_side="left", padding_side="left")
+
+
+@case
+def bert_json_truncates_left(folder):
+    folder.json(folder.bert, lambda tokenizer: tokenizer.update(truncation=LEFT, padding=PADDING))
+    folder.model("bert")
+
+
+@case
+def roberta_json_truncates_left(folder):
+    folder.json(folder.tokenizers / "roberta-base", lambda tokenizer: tokenizer.update(truncation=LEFT))
+    folder.model("roberta")
+    folder.config(add_prefix_space=True)
+
+
+@case
+def roberta_config_truncates_right(folder):
+    folder.json(folder.tokenizers / "roberta-base", lambda tokenizer: tokenizer.update(truncation=LEFT))
+    folder.model("roberta")
+    folder.config(truncation_side="right", tokenizer_class="PreTrainedTokenizerFast")
+
+
+@case
+def roberta_files_truncate_left(folder):
+    roberta_files(folder)
+    folder.config(add_prefix_space=True, truncation_side="left")
+
+
+@case
+def xlm_roberta_truncates_left(folder):
+    folder.json(folder.tokenizers / "xlmr-rebuilt", lambda tokenizer: tokenizer.update(truncation=LEFT | {"direction": "Right"}))
+    folder.model("xlm-roberta")
+    folder.config(truncation_side="left")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True)
@@ -304,7 +349,7 @@ def main():
             backend = tokenizer._tokenizer
             backend.no_padding()
             wrong = compare(options.program, path, backend, 0, texts + pairs, options.shown)
-            cut = compare(options.program, path, backend, 16, texts[:200] + pairs, options.shown)
+            cut = compare(options.program, path, backend, 16, texts[:200] + pairs, options.shown, tokenizer.truncation_side)
         total += sum(wrong.values()) + sum(cut.values())
         print(f"{name} ({type(tokenizer).__name__}): of {len(texts) + len(pairs)} texts and pairs, "
               f"{wrong['ids'] + cut['ids']} differ in ids, {wrong['offsets'] + cut['offsets']} in offsets alone",

@@ -85,10 +85,10 @@ def run(program, folder, limit, lines):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def compare(program, folder, tokenizer, limit, lines, shown):
-    """How many lines differ in ids or types, and in offsets."""
+def compare(program, folder, tokenizer, limit, lines, shown, side="right"):
+    """How many lines differ in ids or types, and in offsets. side: what is over the limit is cut off there."""
     if limit:
-        tokenizer.enable_truncation(limit, strategy="longest_first")
+        tokenizer.enable_truncation(limit, strategy="longest_first", direction=side)
     else:
         tokenizer.no_truncation()
     wrong = {"ids": 0, "offsets": 0}
