@@ -136,6 +136,7 @@ void tokenizer_store(struct archive *archive, struct tokenizer **tokenizer)
     pretokenizer_store(archive, &stored->pretokenizer);
     postprocessor_store(archive, &stored->postprocessor);
     archive_value(archive, &stored->max_length);
+    archive_value(archive, &stored->truncates_left);
     archive_value(archive, &stored->allows_cuts);
     archive_value(archive, &stored->cuts_at_chinese);
     archive_value(archive, &stored->needs_spans);

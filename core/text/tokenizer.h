@@ -58,7 +58,8 @@ const char *tokenizer_token(const struct tokenizer *tokenizer, uint32_t id, size
 
 /*
  * One text with its special tokens, at most `limit` tokens in all: tokens beyond are left out
- * before the closing special token, as the reference truncates. Work beyond the limit is not done.
+ * before the closing special token, as the reference truncates; work beyond the limit is not done.
+ * Where the folder says that it truncates left, the text's first tokens are left out instead.
  * What encoding held before is replaced. Offsets (start, stop) are filled only where with_offsets
  * is set; they are byte offsets into text.data. Texts over UINT32_MAX bytes are SEMBED_LIMIT.
  */

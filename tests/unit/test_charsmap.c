@@ -154,7 +154,7 @@ static void replaces_clusters_and_characters(void **state)
         for (int with_sources = 1; with_sources >= 0; with_sources--) {
             output.count = 0;
             assert_ok(charsmap_normalize(charsmap, cases[i].text, strlen(cases[i].text),
-                                         with_sources, &output, &changed, &error),
+                                         with_sources, NULL, &output, &changed, &error),
                       error);
             assert_int_equal(output.count, strlen(cases[i].normalized));
             assert_memory_equal(output.bytes, cases[i].normalized, output.count);

@@ -279,6 +279,84 @@ static void pairs_are_cut_longest_first(void **state)
     close_fixture(&fixture);
 }
 
+/* A folder with tokenizer.json and a tokenizer_config.json. */
+static struct fixture open_configured(const char *json, const char *config)
+{
+    char *folder = folder_create();
+    folder_write_text(folder, "tokenizer.json", json);
+    folder_write_text(folder, "tokenizer_config.json", config);
+    struct fixture fixture = open_folder(folder);
+    folder_remove(folder);
+    return fixture;
+}
+
+static void what_is_too_long_may_lose_its_front(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_configured(bert_json, "{\"truncation_side\": \"left\"}");
+    const char *text = "unaffable b";
+    assert_string_equal(encode(&fixture, text, 11, 5),
+                        "2:0:0:0 9:0:2:5 10:0:5:9 6:0:10:11 3:0:0:0");
+    assert_true(fixture.encoding.truncated);
+    assert_string_equal(encode(&fixture, text, 11, 2), "2:0:0:0 3:0:0:0");
+    assert_string_equal(encode(&fixture, text, 11, 6),
+                        "2:0:0:0 8:0:0:2 9:0:2:5 10:0:5:9 6:0:10:11 3:0:0:0");
+    assert_false(fixture.encoding.truncated);
+    assert_string_equal(encode_pair(&fixture, "a b c", "unaffable", 7),
+                        "2:0:0:0 6:0:2:3 7:0:4:5 3:0:0:0 9:1:2:5 10:1:5:9 3:1:0:0");
+    assert_string_equal(encode_pair(&fixture, "a b c a b", "a b c a", 8),
+                        "2:0:0:0 7:0:4:5 5:0:6:7 6:0:8:9 3:0:0:0 7:1:4:5 5:1:6:7 3:1:0:0");
+    close_fixture(&fixture);
+}
+
+/* The first token that is left keeps the space that would be its added prefix. */
+static void the_first_token_left_is_trimmed_as_the_first(void **state)
+{
+    (void)state;
+    char json[2048];
+    snprintf(json, sizeof json, roberta_json, "true", "true", "true");
+    struct fixture fixture = open_configured(json, "{\"truncation_side\": \"left\"}");
+    assert_string_equal(encode(&fixture, "a b  b", 6, 3), "0:0:0:0 7:0:4:6 1:0:0:0");
+    assert_string_equal(encode(&fixture, "a b  b", 6, 4), "0:0:0:0 5:0:3:3 7:0:5:6 1:0:0:0");
+    assert_string_equal(encode(&fixture, "a b  b", 6, 5),
+                        "0:0:0:0 7:0:1:3 5:0:4:4 7:0:5:6 1:0:0:0");
+    assert_string_equal(encode_pair(&fixture, "a b", "a b a", 6),
+                        "0:0:0:0 7:0:1:3 1:0:0:0 1:0:0:0 6:0:3:5 1:0:0:0");
+    close_fixture(&fixture);
+}
+
+/* tokenizer_config.json outweighs tokenizer.json's own truncation, whose length counts nowhere. */
+static void the_side_is_where_transformers_looks_for_it(void **state)
+{
+    (void)state;
+    char json[2048];
+    snprintf(json, sizeof json,
+             "{\"truncation\": {\"direction\": \"Left\", \"max_length\": 3, \"stride\": 1},"
+             "\"padding\": {\"strategy\": {\"Fixed\": 9}, \"direction\": \"Left\"},%s",
+             bert_json + 1);
+    static const struct {
+        const char *config, *tokens;
+    } cases[] = {
+        {"{}", "2:0:0:0 6:0:2:3 7:0:4:5 3:0:0:0"},
+        {"{\"truncation_side\": null, \"padding_side\": \"left\"}",
+         "2:0:0:0 6:0:2:3 7:0:4:5 3:0:0:0"},
+        {"{\"truncation_side\": \"right\"}", "2:0:0:0 5:0:0:1 6:0:2:3 3:0:0:0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture fixture = open_configured(json, cases[i].config);
+        assert_string_equal(encode(&fixture, "a b c", 5, 4), cases[i].tokens);
+        close_fixture(&fixture);
+    }
+    char *folder = folder_create();
+    struct tokenizer *tokenizer;
+    sembed_error error = {0};
+    folder_write_text(folder, "tokenizer.json", bert_json);
+    folder_write_text(folder, "tokenizer_config.json", "{\"truncation_side\": \"both\"}");
+    assert_fails(tokenizer_open(folder, NULL, &tokenizer, &error), SEMBED_MALFORMED, error,
+                 "'truncation_side': expected left or right, found 'both'");
+    folder_remove(folder);
+}
+
 struct counter {
     size_t asked, stop_at; /* stop_at 0: never */
 };
@@ -636,6 +714,9 @@ int main(void)
         cmocka_unit_test(spaces_are_taken_off_offsets_as_the_library_does),
         cmocka_unit_test(a_limit_cuts_before_the_closing_token),
         cmocka_unit_test(pairs_are_cut_longest_first),
+        cmocka_unit_test(what_is_too_long_may_lose_its_front),
+        cmocka_unit_test(the_first_token_left_is_trimmed_as_the_first),
+        cmocka_unit_test(the_side_is_where_transformers_looks_for_it),
         cmocka_unit_test(work_beyond_the_limit_is_not_done),
         cmocka_unit_test(a_call_stops_when_it_is_told_to),
         cmocka_unit_test(a_text_without_a_space_can_be_stopped_too),
