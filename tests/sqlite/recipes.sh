@@ -1,9 +1,10 @@
 #!/bin/bash
 # Runs the recipes of docs/recipes.md for SQLite, with the tiny model of the tests under the name that they
 # use, and looks at what they leave behind. From the root of the repository: tests/sqlite/recipes.sh
-# Those with sqlite-vec take the Python package sqlite-vec, whose wheel holds vec0.so: it is fetched into
-# build/ with pip; where that cannot be, they are skipped. SQLITE_VEC=/path/to/vec0 uses another.
+# Those with sqlite-vec take the Python package sqlite-vec, whose wheel holds vec0.so and nothing else: it is
+# fetched into build/ with pip; where that cannot be, they are skipped. SQLITE_VEC=/path/to/vec0 uses another.
 set -u
+sqlite_vec_version=0.1.9
 extension=$(realpath "${SEMBED_EXTENSION:-build/sqlite/sembed.so}")
 document=$PWD/docs/recipes.md
 folder=$(mktemp -d) || exit
@@ -24,7 +25,7 @@ cp -R tests/fixtures/tiny-bert "$folder/models/all-MiniLM-L6-v2"
 ln -s "$PWD/tests/fixtures" "$folder/tests/fixtures"
 ln -s "$extension" "$folder/build/sqlite/sembed.so"
 export SEMBED_MODEL_PATH=$folder/models
-fetched=$PWD/build/sqlite-vec
+fetched=$PWD/build/sqlite-vec-$sqlite_vec_version
 cd "$folder" || exit
 
 # blocks LANGUAGE [HEADING]: what stands in the document's blocks of that language (below that heading).
@@ -106,10 +107,11 @@ fi
 vec=${SQLITE_VEC:-}
 if [ -z "$vec" ]; then
     vec=$fetched/sqlite_vec/vec0
-    [ -f "$vec.so" ] || timeout 120 python3 -m pip install -q --no-deps --target "$fetched" sqlite-vec >pip.log 2>&1
+    [ -f "$vec.so" ] || PIP_REQUIRE_VIRTUALENV=0 timeout 120 python3 -m pip install -q --no-deps --target "$fetched" \
+        "sqlite-vec==$sqlite_vec_version" >pip.log 2>&1
 fi
 if [ ! -f "${vec%.so}.so" ]; then
-    echo "skipped: sqlite-vec cannot be fetched with pip"
+    echo "skipped: sqlite-vec $sqlite_vec_version cannot be fetched with pip"
     exit $failed
 fi
 check_vec() { check "$@" -cmd ".load ${vec%.so}" -cmd ".read model.sql"; }
@@ -123,6 +125,9 @@ if ! sqlite3 -batch -bail -init /dev/null -cmd '.load build/sqlite/sembed' -cmd 
     cat output
     failed=1
 fi
+sqlite3 -batch -bail -init /dev/null -cmd '.load build/sqlite/sembed' -cmd ".load ${vec%.so}" recipes.db \
+    "CREATE VIRTUAL TABLE int8s USING vec0(small int8[24] distance_metric=cosine);
+    INSERT INTO int8s (rowid, small) SELECT id, quantize_int8(embedding) FROM notes" || failed=1
 check_vec "vec0 holds what embed gives" "99|99" "SELECT count(*), sum(vectors.embedding = notes.embedding)
     FROM vectors JOIN notes ON notes.id = vectors.rowid"
 check_vec "vec0 finds what cos_sim finds" "1" "SELECT (SELECT group_concat(rowid) FROM (SELECT rowid FROM vectors
@@ -131,6 +136,17 @@ check_vec "vec0 finds what cos_sim finds" "1" "SELECT (SELECT group_concat(rowid
 check_vec "its distance agrees with cos_sim" "99|0" "SELECT count(*), sum(abs(1 - distance - cos_sim(v.embedding,
     embed('a stone'))) > 1e-5) FROM (SELECT rowid, distance, embedding FROM vectors
     WHERE embedding MATCH embed('a stone') AND k = 99) AS v"
+check_vec "its distances agree with the other similarities" "0|0" "SELECT
+    sum(abs(vec_distance_l2(embedding, embed('a stone')) + euclidean_sim(embedding, embed('a stone'))) > 1e-5),
+    sum(abs(vec_distance_l1(embedding, embed('a stone')) + manhattan_sim(embedding, embed('a stone'))) > 1e-5) FROM notes"
+check_vec "an int8 column is searched" "99|0|1" "SELECT count(*), sum(abs(1 - distance - cos_sim(n.embedding,
+    embed('a stone'))) > 0.02), max(vec_to_json(v.small) = vec_to_json(quantize_int8(n.embedding)))
+    FROM (SELECT rowid, distance, small FROM int8s WHERE small MATCH quantize_int8(embed('a stone')) AND k = 99) AS v
+    JOIN notes AS n ON n.id = v.rowid"
+check_vec "a bit column is searched" "99|0" "SELECT count(*), sum(distance <> vec_distance_hamming(
+    quantize_binary(n.embedding), quantize_binary(embed('a stone'))))
+    FROM (SELECT rowid, distance FROM vectors WHERE bits MATCH quantize_binary(embed('a stone')) AND k = 99) AS v
+    JOIN notes AS n ON n.id = v.rowid"
 check_vec "its bits are those of quantize_binary" "99" "SELECT count(*) FROM notes
     WHERE quantize_binary(embedding) = vec_quantize_binary(embedding)"
 check_vec "it reads int8 vectors" "99|99" "SELECT count(*), sum(abs(vec_distance_cosine(quantize_int8(embedding),
