@@ -50,7 +50,7 @@ CORE_LIBS = $(ENGINE_LIBS) -lutf8proc -lpcre2-8 -ljansson -lm -lpthread
 
 # --- core -----------------------------------------------------------------------------------------
 
-CORE_SOURCES := $(wildcard core/*.c core/base/*.c core/text/*.c core/model/*.c core/compute/*.c)
+CORE_SOURCES := $(wildcard core/*.c core/base/*.c core/text/*.c core/model/*.c core/compute/*.c core/image/*.c)
 ifneq ($(ONEDNN),yes)
 CORE_SOURCES := $(filter-out core/compute/gemm_onednn.c core/compute/onednn_weights.c,$(CORE_SOURCES))
 endif
@@ -68,6 +68,14 @@ SIMD_FLAGS_avx2     := -mavx2 -mfma -mf16c
 SIMD_FLAGS_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c \
                        -mprefer-vector-width=512
 SIMD_OBJECTS := $(foreach set,$(SIMD_SETS),$(SIMD_SOURCES:%.c=$(BUILD)/%.$(set).o))
+
+# A compiled image of a model is for the very program that wrote it (core/model/identity.c): a sum of
+# the sources tells programs apart.
+SOURCES_SUM := $(shell cat $(sort $(wildcard core/*.[ch] core/*/*.[ch] core/*/*/*.[ch])) | cksum | tr ' ' -)
+$(shell mkdir -p $(BUILD)/core; echo $(SOURCES_SUM) | cmp -s - $(BUILD)/core/sources || \
+        echo $(SOURCES_SUM) >$(BUILD)/core/sources)
+$(BUILD)/core/model/identity.o: $(BUILD)/core/sources
+$(BUILD)/core/model/identity.o: SEMBED_CFLAGS += -DSEMBED_SOURCES='"$(SOURCES_SUM)"'
 
 CORE_LIBRARY := $(BUILD)/core/libsembed.a
 

@@ -110,11 +110,45 @@ SEMBED_MUST_CHECK sembed_status sembed_registry_load(sembed_registry *registry, 
 /*
  * The model of that name, loaded when first asked for. name NULL: the only model there is; none or
  * several is SEMBED_NOT_FOUND. The message of an unknown name lists those that exist. A name may
- * not hold a slash or begin with a dot. The model stays valid as long as the registry.
+ * not hold a slash or begin with a dot. The model stays valid as long as the registry, or until
+ * sembed_registry_refresh gives it up.
  */
 SEMBED_MUST_CHECK sembed_status sembed_registry_acquire(sembed_registry *registry, const char *name,
                                                         const sembed_poll *poll,
                                                         const sembed_model **model,
+                                                        sembed_error *error);
+
+/* How large all images of a cache folder may be where nobody says: 20 GB. */
+#define SEMBED_CACHE_LIMIT (UINT64_C(20) << 30)
+
+/*
+ * Where compiled images of models are kept from now on: one file for each model, written when it is first
+ * loaded and mapped by every process afterwards, so that loading takes milliseconds and memory is
+ * shared. The folder is made where it is missing; it must be one that this user alone can write. limit:
+ * the bytes that all images may have together, least recently used ones being removed beyond it.
+ * folder NULL or empty: none are kept (as where this is never called), and each process loads for
+ * itself.
+ */
+SEMBED_MUST_CHECK sembed_status sembed_registry_set_cache(sembed_registry *registry,
+                                                          const char *folder, uint64_t limit,
+                                                          sembed_error *error);
+
+/* Loading never fails because an image cannot be written or read; then there is a notice, which says
+ * why. Non-zero where there is one that was not taken yet. */
+int sembed_registry_take_notice(sembed_registry *registry, sembed_error *notice);
+
+/*
+ * Gives up models whose folder has changed since they were loaded, or whose name another took over,
+ * and the least recently used ones until max_loaded are left (0: no limit). To be called when no model
+ * is in use: none that was acquired before may be used afterwards if the number that is returned is
+ * another than the last time.
+ */
+uint64_t sembed_registry_refresh(sembed_registry *registry, size_t max_loaded);
+
+/* Makes sure that there is an image of the model, and how many bytes it has. Fails where it cannot be
+ * written. */
+SEMBED_MUST_CHECK sembed_status sembed_registry_compile(sembed_registry *registry, const char *name,
+                                                        const sembed_poll *poll, uint64_t *bytes,
                                                         sembed_error *error);
 
 /* One model that the registry knows. Strings belong to the listing. */
@@ -145,7 +179,10 @@ typedef struct sembed_model_info {
     size_t max_tokens; /* longest input, special tokens included */
     size_t layers;
     size_t vocabulary_size;
-    uint64_t parameters; /* numbers in the weights that are used */
+    uint64_t parameters;    /* numbers in the weights that are used */
+    uint64_t private_bytes; /* of memory that belongs to this process alone */
+    uint64_t shared_bytes;  /* of files that are mapped, shared by all processes */
+    double load_milliseconds;
 } sembed_model_info;
 
 void sembed_model_describe(const sembed_model *model, sembed_model_info *info);

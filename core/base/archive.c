@@ -135,22 +135,20 @@ void *archive_struct(struct archive *archive, void **pointer, size_t size)
     return *pointer;
 }
 
-void *archive_array(struct archive *archive, void **pointer, size_t *count, size_t size)
+bool archive_array(struct archive *archive, void **pointer, size_t *count, size_t size)
 {
     size_t stored = *count;
     archive_value(archive, &stored);
     /* Each element has a record of at least a byte. */
     archive_check(archive, stored <= archive->input.size, "a count beyond the records");
-    if (archive->status != SEMBED_OK)
-        return NULL;
-    if (archive->opening) {
+    if (archive->opening && archive->status == SEMBED_OK) {
         *pointer = memory_calloc(stored, size);
         if (*pointer)
             *count = stored;
         else
             fail_no_memory(archive);
     }
-    return *pointer;
+    return archive->status == SEMBED_OK;
 }
 
 /* -------------------------------------------------------------------------------------- tables */

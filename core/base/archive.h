@@ -88,8 +88,8 @@ void archive_text(struct archive *archive, char **text, size_t *length);
  * and sets *pointer. NULL where *pointer is NULL, or the archive has failed: no member is stored. */
 void *archive_struct(struct archive *archive, void **pointer, size_t size);
 
-/* The same for an array of *count structs, opened even where *count is 0. */
-void *archive_array(struct archive *archive, void **pointer, size_t *count, size_t size);
+/* The same for an array of *count structs, which may be none. False: the archive has failed. */
+bool archive_array(struct archive *archive, void **pointer, size_t *count, size_t size);
 
 /* count elements of `size` bytes behind *pointer, which opening sets into the file. pointer is the
  * address of a pointer to any type. */

@@ -10,9 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static sembed_status map_descriptor(int descriptor, const char *path, struct file_map *map,
-                                    sembed_error *error)
+sembed_status file_map_descriptor(int descriptor, const char *path, struct file_map *map,
+                                  sembed_error *error)
 {
+    *map = (struct file_map){0};
     struct stat info;
     if (fstat(descriptor, &info) != 0)
         return error_set(error, SEMBED_IO, "%s: %s", path, strerror(errno));
@@ -39,7 +40,7 @@ sembed_status file_map_open(const char *path, struct file_map *map, sembed_error
     if (descriptor < 0)
         return error_set(error, errno == ENOENT ? SEMBED_NOT_FOUND : SEMBED_IO, "%s: %s", path,
                          strerror(errno));
-    sembed_status status = map_descriptor(descriptor, path, map, error);
+    sembed_status status = file_map_descriptor(descriptor, path, map, error);
     close(descriptor);
     return status;
 }

@@ -16,6 +16,10 @@ struct file_map {
  * read; both name the path. Close with file_unmap. */
 SEMBED_MUST_CHECK sembed_status file_map_open(const char *path, struct file_map *map,
                                               sembed_error *error);
+
+/* The same for an open file; path is for messages. The descriptor may be closed afterwards. */
+SEMBED_MUST_CHECK sembed_status file_map_descriptor(int descriptor, const char *path,
+                                                    struct file_map *map, sembed_error *error);
 void file_unmap(struct file_map *map); /* a zeroed map is allowed */
 
 bool file_exists(const char *path);   /* a regular file, through links */

@@ -16,6 +16,11 @@ void flat_write(struct flat_writer *writer, const void *piece, size_t size)
         memcpy(writer->to + writer->used, piece, size);
         memset(writer->to + writer->used + size, 0, padding);
     }
+    if (writer->sink) {
+        static const unsigned char zeros[MEMORY_ALIGNMENT];
+        writer->sink(writer->state, piece, size);
+        writer->sink(writer->state, zeros, padding);
+    }
     writer->used += size + padding;
 }
 

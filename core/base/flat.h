@@ -16,10 +16,13 @@
 
 #include <stddef.h>
 
-/* `to` at a multiple of MEMORY_ALIGNMENT, or NULL: only `used` grows, so that a first pass says how
- * many bytes the second will want. */
+/* `to` at a multiple of MEMORY_ALIGNMENT; or NULL and a sink that takes the bytes one behind the other,
+ * for a file; or neither: only `used` grows, so that a first pass says how many bytes the second will
+ * want. */
 struct flat_writer {
     unsigned char *to;
+    void (*sink)(void *state, const void *bytes, size_t size);
+    void *state; /* the sink's */
     size_t used;
 };
 

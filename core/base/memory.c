@@ -1,5 +1,6 @@
 #include "core/base/memory.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,9 +27,30 @@ size_t memory_allocation_count(void)
     return atomic_load(&allocation_count);
 }
 
+static _Thread_local ptrdiff_t held;
+
+void memory_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+ptrdiff_t memory_held(void)
+{
+    return held;
+}
+
+static void *count_in(void *pointer)
+{
+    if (pointer)
+        held += (ptrdiff_t)malloc_usable_size(pointer);
+    return pointer;
+}
+
 void *memory_alloc(size_t size)
 {
-    return may_allocate() ? malloc(size ? size : 1) : NULL;
+    return may_allocate() ? count_in(malloc(size ? size : 1)) : NULL;
 }
 
 void *memory_calloc(size_t count, size_t size)
@@ -36,7 +58,7 @@ void *memory_calloc(size_t count, size_t size)
     size_t bytes;
     if (!size_multiply(count, size, &bytes) || !may_allocate())
         return NULL;
-    return calloc(1, bytes ? bytes : 1);
+    return count_in(calloc(1, bytes ? bytes : 1));
 }
 
 void *memory_resize(void *pointer, size_t count, size_t size)
@@ -44,7 +66,11 @@ void *memory_resize(void *pointer, size_t count, size_t size)
     size_t bytes;
     if (!size_multiply(count, size, &bytes) || !may_allocate())
         return NULL;
-    return realloc(pointer, bytes ? bytes : 1);
+    size_t before = pointer ? malloc_usable_size(pointer) : 0;
+    void *moved = realloc(pointer, bytes ? bytes : 1);
+    if (moved)
+        held -= (ptrdiff_t)before;
+    return count_in(moved);
 }
 
 void *memory_aligned(size_t size)
@@ -53,11 +79,13 @@ void *memory_aligned(size_t size)
     if (!size_add(size, MEMORY_ALIGNMENT - 1, &rounded) || !may_allocate())
         return NULL;
     rounded -= rounded % MEMORY_ALIGNMENT;
-    return aligned_alloc(MEMORY_ALIGNMENT, rounded ? rounded : MEMORY_ALIGNMENT);
+    return count_in(aligned_alloc(MEMORY_ALIGNMENT, rounded ? rounded : MEMORY_ALIGNMENT));
 }
 
 void memory_free(void *pointer)
 {
+    if (pointer)
+        held -= (ptrdiff_t)malloc_usable_size(pointer);
     free(pointer);
 }
 

@@ -21,6 +21,13 @@ void *memory_aligned(size_t size);
 
 void memory_free(void *pointer); /* NULL is allowed */
 
+/* Gives freed memory back to the system, after something large that will not come again. */
+void memory_trim(void);
+
+/* What the calling thread holds: bytes that it has allocated here less those that it has freed. The
+ * difference between two calls says what was allocated between them. */
+ptrdiff_t memory_held(void);
+
 char *memory_copy_string(const char *string);
 
 /* Makes room for `wanted` elements of `size` bytes in a growing array: doubles *capacity as needed.

@@ -111,9 +111,24 @@ static const struct family families[] = {
      .reads_token_types = true},
 };
 
+#define FAMILIES (sizeof families / sizeof *families)
+
+void architecture_store(struct archive *archive, struct architecture *architecture)
+{
+    size_t family = archive->opening ? 0 : (size_t)(architecture->family - families);
+    archive_value(archive, &family);
+    archive_check(archive, family < FAMILIES, "an unknown family");
+    if (archive->status == SEMBED_OK)
+        architecture->family = &families[family];
+    archive_value(archive, &architecture->encoder);
+    archive_value(archive, &architecture->vocabulary_size);
+    archive_value(archive, &architecture->position_rows);
+    archive_value(archive, &architecture->labels);
+}
+
 static const struct family *find_family(const char *model_type)
 {
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+    for (size_t i = 0; i < FAMILIES; i++) {
         const char *const *type = families[i].model_types;
         for (; *type; type++) {
             if (strcmp(*type, model_type) == 0)

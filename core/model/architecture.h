@@ -8,6 +8,7 @@
 #ifndef SEMBED_MODEL_ARCHITECTURE_H
 #define SEMBED_MODEL_ARCHITECTURE_H
 
+#include "core/base/archive.h"
 #include "core/base/json.h"
 #include "core/compute/encoder.h"
 
@@ -51,6 +52,9 @@ struct architecture {
 SEMBED_MUST_CHECK sembed_status architecture_read(const struct json_file *config,
                                                   struct architecture *architecture,
                                                   sembed_error *error);
+
+/* To and from an image. */
+void architecture_store(struct archive *archive, struct architecture *architecture);
 
 /* transformers' names of activations, "gelu_new"; false for an unknown one. */
 bool activation_from_name(const char *name, enum activation *activation);

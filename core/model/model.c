@@ -97,6 +97,9 @@ static sembed_status load_encoder(struct sembed_model *model, const sembed_poll 
     if (status == SEMBED_OK)
         status = encoder_create(config, &weights, poll, &model->encoder, error);
     memory_free(layers);
+    model->tables[MODEL_WORDS] = weights.words;
+    model->tables[MODEL_POSITIONS] = weights.positions;
+    model->tables[MODEL_TOKEN_TYPES] = weights.token_types;
     return status;
 }
 
@@ -144,13 +147,14 @@ static sembed_status load_head(struct sembed_model *model, const struct json_fil
 
 /* The steps in the order in which their errors help most: what it is, whether it can be read, then
  * the costly ones. */
-static sembed_status load_parts(struct sembed_model *model, const sembed_poll *poll,
-                                sembed_error *error)
+static sembed_status load_parts(struct sembed_model *model, enum precision precision,
+                                const sembed_poll *poll, sembed_error *error)
 {
     struct json_file config = {0};
     sembed_status status = modules_locate(model->folder, &model->modules, error);
     if (status == SEMBED_OK)
         status = read_architecture(model, &config, error);
+    model->architecture.encoder.precision = precision;
     if (status == SEMBED_OK)
         status = prompts_read(model->folder, model->modules.listed, &model->prompts, error);
     if (status == SEMBED_OK)
@@ -177,23 +181,33 @@ static sembed_status load_parts(struct sembed_model *model, const sembed_poll *p
     return status;
 }
 
-sembed_status model_load(const char *name, const char *folder, const sembed_poll *poll,
-                         struct sembed_model **model, sembed_error *error)
+sembed_status model_create(const char *name, const char *folder, struct sembed_model **model,
+                           sembed_error *error)
+{
+    *model = memory_calloc(1, sizeof **model);
+    if (*model) {
+        (*model)->name = memory_copy_string(name);
+        (*model)->folder = memory_copy_string(folder);
+        if ((*model)->name && (*model)->folder)
+            return SEMBED_OK;
+    }
+    model_free(*model);
+    *model = NULL;
+    return error_no_memory(error, "the model");
+}
+
+sembed_status model_load(const char *name, const char *folder, enum precision precision,
+                         const sembed_poll *poll, struct sembed_model **model, sembed_error *error)
 {
     *model = NULL;
     if (!folder_exists(folder))
         return error_set(error, SEMBED_NOT_FOUND, "%s: expected a model's folder, found none",
                          folder);
-    struct sembed_model *loaded = memory_calloc(1, sizeof *loaded);
-    if (!loaded)
-        return error_no_memory(error, "the model");
-    sembed_status status = SEMBED_OK;
-    loaded->name = memory_copy_string(name);
-    loaded->folder = memory_copy_string(folder);
-    if (!loaded->name || !loaded->folder)
-        status = error_no_memory(error, "the model");
-    if (status == SEMBED_OK)
-        status = load_parts(loaded, poll, error);
+    struct sembed_model *loaded;
+    sembed_status status = model_create(name, folder, &loaded, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = load_parts(loaded, precision, poll, error);
     if (status != SEMBED_OK) {
         model_free(loaded);
         return status;
@@ -213,6 +227,8 @@ void model_free(struct sembed_model *model)
     encoder_destroy(model->encoder);
     safetensors_close(&model->weights);
     tokenizer_close(model->tokenizer);
+    image_close(&model->image); /* tables of the others are in it */
+    memory_free(model->identity);
     memory_free(model->architecture_name);
     memory_free(model->folder);
     memory_free(model->name);
@@ -232,5 +248,8 @@ void sembed_model_describe(const sembed_model *model, sembed_model_info *info)
         .layers = model->architecture.encoder.layers,
         .vocabulary_size = model->architecture.vocabulary_size,
         .parameters = model->parameters,
+        .private_bytes = model->private_bytes,
+        .shared_bytes = model->image.map.size + model->weights.map.size,
+        .load_milliseconds = model->load_milliseconds,
     };
 }

@@ -7,18 +7,25 @@
 
 #include "core/compute/encoder.h"
 #include "core/compute/linear.h"
+#include "core/image/image.h"
 #include "core/model/architecture.h"
 #include "core/model/modules.h"
 #include "core/model/prompts.h"
 #include "core/model/safetensors.h"
 #include "core/text/tokenizer.h"
 
+/* The embedding tables. */
+enum model_table { MODEL_WORDS, MODEL_POSITIONS, MODEL_TOKEN_TYPES, MODEL_TABLES };
+
 struct sembed_model {
     char *name;
     char *folder;
     char *architecture_name; /* config.json's model_type */
     struct tokenizer *tokenizer;
-    struct safetensors weights; /* mapped: the embedding tables are read in place */
+    /* Mapped, and read in place: the folder's weights, or else all of an image. */
+    struct safetensors weights;
+    struct image image;
+    struct tensor tables[MODEL_TABLES];
     struct encoder *encoder;
     struct architecture architecture;
     struct modules modules;
@@ -29,6 +36,10 @@ struct sembed_model {
     struct linear *head_dense;
     struct linear *head_output;
     enum activation score_activation;
+    /* What loading it took. */
+    char *identity; /* of the folder when it was read, see identity.h; NULL: not asked for */
+    size_t private_bytes;
+    double load_milliseconds;
 };
 
 static inline bool model_is_cross_encoder(const struct sembed_model *model)
@@ -36,10 +47,14 @@ static inline bool model_is_cross_encoder(const struct sembed_model *model)
     return model->head_output != NULL;
 }
 
-/* Loads a folder under a name. Free with model_free. */
+/* Loads a folder under a name, its matrices in that precision. Free with model_free. */
 SEMBED_MUST_CHECK sembed_status model_load(const char *name, const char *folder,
-                                           const sembed_poll *poll, struct sembed_model **model,
-                                           sembed_error *error);
+                                           enum precision precision, const sembed_poll *poll,
+                                           struct sembed_model **model, sembed_error *error);
+
+/* A model with a name and a folder and nothing else. */
+SEMBED_MUST_CHECK sembed_status model_create(const char *name, const char *folder,
+                                             struct sembed_model **model, sembed_error *error);
 void model_free(struct sembed_model *model); /* NULL is allowed */
 
 #endif

@@ -271,7 +271,9 @@ static sembed_status read_dense(const char *folder, struct modules *modules, sem
     if (status != SEMBED_OK)
         return status;
     module->kind = MODULE_DENSE;
+    module->inputs = inputs;
     module->outputs = outputs;
+    module->activation = activation;
     modules->chain_count++;
     modules->dimensions = outputs;
     modules->normalized = false;
@@ -324,6 +326,50 @@ sembed_status modules_read(const char *folder, size_t hidden_size, struct module
             modules->widest = modules->dimensions;
     }
     json_file_close(&list);
+    return status;
+}
+
+void modules_store(struct archive *archive, struct modules *modules)
+{
+    archive_value(archive, &modules->listed);
+    archive_value(archive, &modules->pooled);
+    archive_value(archive, &modules->pooling);
+    archive_value(archive, &modules->pooling_count);
+    archive_value(archive, &modules->include_prompt);
+    archive_value(archive, &modules->dimensions);
+    archive_value(archive, &modules->widest);
+    archive_value(archive, &modules->normalized);
+    archive_value(archive, &modules->parameters);
+    archive_check(archive, modules->pooling_count <= POOLING_MODE_COUNT, "too many poolings");
+    if (!archive_array(archive, (void **)&modules->chain, &modules->chain_count,
+                       sizeof *modules->chain))
+        return;
+    for (size_t i = 0; i < modules->chain_count; i++) {
+        struct module *module = &modules->chain[i];
+        archive_value(archive, &module->kind);
+        archive_value(archive, &module->inputs);
+        archive_value(archive, &module->outputs);
+        archive_value(archive, &module->activation);
+    }
+}
+
+void modules_save_weights(const struct modules *modules, struct flat_writer *writer)
+{
+    for (size_t i = 0; i < modules->chain_count; i++)
+        if (modules->chain[i].kind == MODULE_DENSE)
+            linear_save(modules->chain[i].linear, writer);
+}
+
+sembed_status modules_open_weights(struct modules *modules, struct flat_reader *reader,
+                                   sembed_error *error)
+{
+    sembed_status status = SEMBED_OK;
+    for (size_t i = 0; status == SEMBED_OK && i < modules->chain_count; i++) {
+        struct module *module = &modules->chain[i];
+        if (module->kind == MODULE_DENSE)
+            status = linear_open(module->outputs, module->inputs, module->activation, reader,
+                                 &module->linear, error);
+    }
     return status;
 }
 

@@ -8,7 +8,7 @@
 #ifndef SEMBED_MODEL_MODULES_H
 #define SEMBED_MODEL_MODULES_H
 
-#include "core/base/error.h"
+#include "core/base/archive.h"
 #include "core/compute/linear.h"
 #include "core/compute/pooling.h"
 
@@ -18,8 +18,10 @@ enum module_kind { MODULE_DENSE, MODULE_NORMALIZE };
 
 struct module {
     enum module_kind kind;
-    struct linear *linear; /* MODULE_DENSE: owned */
-    size_t outputs;        /* MODULE_DENSE */
+    /* The others are of a MODULE_DENSE. */
+    struct linear *linear; /* owned */
+    size_t inputs, outputs;
+    enum activation activation;
 };
 
 struct modules {
@@ -45,6 +47,13 @@ SEMBED_MUST_CHECK sembed_status modules_locate(const char *folder, struct module
  * SEMBED_UNSUPPORTED and named. */
 SEMBED_MUST_CHECK sembed_status modules_read(const char *folder, size_t hidden_size,
                                              struct modules *modules, sembed_error *error);
+
+/* To and from an image; the weights apart, in the order of the chain. */
+void modules_store(struct archive *archive, struct modules *modules);
+void modules_save_weights(const struct modules *modules, struct flat_writer *writer);
+SEMBED_MUST_CHECK sembed_status modules_open_weights(struct modules *modules,
+                                                     struct flat_reader *reader,
+                                                     sembed_error *error);
 
 void modules_free(struct modules *modules); /* a zeroed one is allowed */
 

@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/memory.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static sembed_status copy_string(const char *string, char **copy, sembed_error *error)
@@ -111,6 +112,35 @@ void prompts_free(struct prompts *prompts)
     memory_free(prompts->similarity);
     memory_free(prompts->activation);
     *prompts = (struct prompts){0};
+}
+
+/* The place of the default prompt; count for the empty one that every model has; SIZE_MAX for none. */
+static size_t default_place(const struct prompts *prompts)
+{
+    size_t place = 0;
+    while (place < prompts->count && prompts->items[place].text != prompts->default_text)
+        place++;
+    return prompts->default_text ? place : SIZE_MAX;
+}
+
+void prompts_store(struct archive *archive, struct prompts *prompts)
+{
+    if (!archive_array(archive, (void **)&prompts->items, &prompts->count, sizeof *prompts->items))
+        return;
+    size_t chosen = archive->opening ? SIZE_MAX : default_place(prompts);
+    for (size_t i = 0; i < prompts->count; i++) {
+        archive_string(archive, &prompts->items[i].name);
+        archive_string(archive, &prompts->items[i].text);
+        archive_check(archive, prompts->items[i].name && prompts->items[i].text,
+                      "a prompt without a text");
+    }
+    archive_value(archive, &chosen);
+    if (archive->opening && chosen != SIZE_MAX)
+        prompts->default_text = chosen < prompts->count ? prompts->items[chosen].text : "";
+    archive_string(archive, &prompts->similarity);
+    archive_value(archive, &prompts->truncate_dim);
+    archive_string(archive, &prompts->activation);
+    archive_check(archive, prompts->similarity != NULL, "a model without a similarity");
 }
 
 const char *prompts_find(const struct prompts *prompts, const char *name)

@@ -6,7 +6,7 @@
 #ifndef SEMBED_MODEL_PROMPTS_H
 #define SEMBED_MODEL_PROMPTS_H
 
-#include "core/base/error.h"
+#include "core/base/archive.h"
 
 #include <stdbool.h>
 
@@ -28,6 +28,8 @@ struct prompts {
  * folder has a modules.json; sentence-transformers reads the file only then. */
 SEMBED_MUST_CHECK sembed_status prompts_read(const char *folder, bool listed,
                                              struct prompts *prompts, sembed_error *error);
+/* To and from an image. */
+void prompts_store(struct archive *archive, struct prompts *prompts);
 void prompts_free(struct prompts *prompts); /* a zeroed one is allowed */
 
 /* The text of a prompt; NULL where the model has none of that name. Every model has the prompts query

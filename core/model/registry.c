@@ -7,7 +7,7 @@
  */
 #include "core/base/file.h"
 #include "core/base/memory.h"
-#include "core/model/model.h"
+#include "core/model/compiled.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -18,8 +18,9 @@
 struct entry {
     struct sembed_model *model;
     char *name;
-    bool given;    /* by sembed_registry_load; wins over the path */
-    bool findable; /* false: its name was taken over, or the path has changed */
+    bool given;         /* by sembed_registry_load; wins over the path */
+    bool findable;      /* false: its name was taken over, or the path has changed */
+    uint64_t last_used; /* by the registry's clock */
 };
 
 struct sembed_registry {
@@ -28,6 +29,10 @@ struct sembed_registry {
     struct entry *entries;
     size_t count, capacity;
     const struct sembed_model *only_model; /* what a NULL name means; NULL: not known yet */
+    uint64_t clock;                        /* counts look-ups */
+    uint64_t generation;
+    struct image_settings images; /* the folder's name is owned */
+    sembed_error notice;          /* SEMBED_OK: there is none */
 };
 
 sembed_status sembed_registry_create(const char *model_path, sembed_registry **registry,
@@ -42,19 +47,25 @@ sembed_status sembed_registry_create(const char *model_path, sembed_registry **r
         return error_no_memory(error, "the registry");
     }
     pthread_mutex_init(&created->lock, NULL);
+    created->images.limit = SEMBED_CACHE_LIMIT;
     *registry = created;
     return SEMBED_OK;
+}
+
+static void entry_free(struct entry *entry)
+{
+    model_free(entry->model);
+    memory_free(entry->name);
 }
 
 void sembed_registry_destroy(sembed_registry *registry)
 {
     if (!registry)
         return;
-    for (size_t i = 0; i < registry->count; i++) {
-        model_free(registry->entries[i].model);
-        memory_free(registry->entries[i].name);
-    }
+    for (size_t i = 0; i < registry->count; i++)
+        entry_free(&registry->entries[i]);
     pthread_mutex_destroy(&registry->lock);
+    memory_free((char *)registry->images.folder);
     memory_free(registry->entries);
     memory_free(registry->path);
     memory_free(registry);
@@ -78,6 +89,29 @@ sembed_status sembed_registry_set_path(sembed_registry *registry, const char *mo
     pthread_mutex_unlock(&registry->lock);
     memory_free(path);
     return SEMBED_OK;
+}
+
+sembed_status sembed_registry_set_cache(sembed_registry *registry, const char *folder,
+                                        uint64_t limit, sembed_error *error)
+{
+    char *copy = folder && *folder ? memory_copy_string(folder) : NULL;
+    if (folder && *folder && !copy)
+        return error_no_memory(error, "the cache folder");
+    pthread_mutex_lock(&registry->lock);
+    char *old = (char *)registry->images.folder;
+    registry->images = (struct image_settings){copy, limit};
+    pthread_mutex_unlock(&registry->lock);
+    memory_free(old);
+    return SEMBED_OK;
+}
+
+int sembed_registry_take_notice(sembed_registry *registry, sembed_error *notice)
+{
+    pthread_mutex_lock(&registry->lock);
+    *notice = registry->notice;
+    registry->notice = (sembed_error){0};
+    pthread_mutex_unlock(&registry->lock);
+    return notice->code != SEMBED_OK;
 }
 
 /* ------------------------------------------------------------------------- folders on the path */
@@ -164,12 +198,13 @@ static sembed_status listing_add(sembed_listing *listing, size_t *capacity, cons
     return SEMBED_OK;
 }
 
-static const sembed_model *loaded_from(const struct sembed_registry *registry, const char *name)
+/* The entry that a name finds among the loaded; NULL: none. */
+static struct entry *find_entry(const struct sembed_registry *registry, const char *name)
 {
     for (size_t i = 0; i < registry->count; i++) {
-        const struct entry *entry = &registry->entries[i];
+        struct entry *entry = &registry->entries[i];
         if (entry->findable && strcmp(entry->name, name) == 0)
-            return entry->model;
+            return entry;
     }
     return NULL;
 }
@@ -188,9 +223,10 @@ static sembed_status list_folder(const struct sembed_registry *registry, const c
         char *folder = path_join(parent, item->d_name);
         if (!folder)
             status = error_no_memory(error, "a path");
-        else if (is_model_folder(folder))
+        const struct entry *entry = find_entry(registry, item->d_name);
+        if (folder && is_model_folder(folder))
             status = listing_add(listing, capacity, item->d_name, folder,
-                                 loaded_from(registry, item->d_name), error);
+                                 entry ? entry->model : NULL, error);
         memory_free(folder);
     }
     closedir(directory);
@@ -252,6 +288,19 @@ void sembed_listing_free(sembed_listing *listing)
 
 /* ------------------------------------------------------------------------------------- loading */
 
+/* Loads a folder by way of its image; what there is to say about that, the registry keeps. */
+static sembed_status load_model(struct sembed_registry *registry, const char *name,
+                                const char *folder, const sembed_poll *poll,
+                                struct sembed_model **model, sembed_error *error)
+{
+    sembed_error notice;
+    sembed_status status =
+        compiled_load(name, folder, PRECISION_F32, &registry->images, poll, model, &notice, error);
+    if (status == SEMBED_OK && notice.code != SEMBED_OK)
+        registry->notice = notice;
+    return status;
+}
+
 /* Loads a folder and remembers it under the name, which it takes over from whoever had it. A model
  * that loses its name stays: a statement may be using it. */
 static sembed_status load_entry(struct sembed_registry *registry, const char *name,
@@ -265,7 +314,7 @@ static sembed_status load_entry(struct sembed_registry *registry, const char *na
         return error_no_memory(error, "the registry");
     }
     struct sembed_model *loaded;
-    sembed_status status = model_load(name, folder, poll, &loaded, error);
+    sembed_status status = load_model(registry, name, folder, poll, &loaded, error);
     if (status != SEMBED_OK) {
         memory_free(kept_name);
         return status;
@@ -274,11 +323,21 @@ static sembed_status load_entry(struct sembed_registry *registry, const char *na
         if (strcmp(registry->entries[i].name, name) == 0)
             registry->entries[i].findable = false;
     }
-    registry->entries[registry->count++] =
-        (struct entry){.model = loaded, .name = kept_name, .given = given, .findable = true};
+    registry->entries[registry->count++] = (struct entry){.model = loaded,
+                                                          .name = kept_name,
+                                                          .given = given,
+                                                          .findable = true,
+                                                          .last_used = ++registry->clock};
     registry->only_model = NULL;
     *model = loaded;
     return SEMBED_OK;
+}
+
+/* Whether loading would give what is loaded already. */
+static bool is_loaded(const struct entry *entry, const char *folder)
+{
+    return entry && entry->given && strcmp(entry->model->folder, folder) == 0 &&
+           entry->model->identity && !compiled_is_stale(entry->model);
 }
 
 sembed_status sembed_registry_load(sembed_registry *registry, const char *name, const char *folder,
@@ -289,9 +348,42 @@ sembed_status sembed_registry_load(sembed_registry *registry, const char *name, 
         return status;
     const struct sembed_model *model;
     pthread_mutex_lock(&registry->lock);
-    status = load_entry(registry, name, folder, true, poll, &model, error);
+    if (!is_loaded(find_entry(registry, name), folder))
+        status = load_entry(registry, name, folder, true, poll, &model, error);
     pthread_mutex_unlock(&registry->lock);
     return status;
+}
+
+/* --------------------------------------------------------------------------------- giving up */
+
+static void give_up(struct sembed_registry *registry, size_t i)
+{
+    entry_free(&registry->entries[i]);
+    registry->entries[i] = registry->entries[--registry->count];
+    registry->only_model = NULL;
+    registry->generation++;
+}
+
+static size_t least_recently_used(const struct sembed_registry *registry)
+{
+    size_t oldest = 0;
+    for (size_t i = 1; i < registry->count; i++)
+        if (registry->entries[i].last_used < registry->entries[oldest].last_used)
+            oldest = i;
+    return oldest;
+}
+
+uint64_t sembed_registry_refresh(sembed_registry *registry, size_t max_loaded)
+{
+    pthread_mutex_lock(&registry->lock);
+    for (size_t i = registry->count; i-- > 0;)
+        if (!registry->entries[i].findable || compiled_is_stale(registry->entries[i].model))
+            give_up(registry, i);
+    while (max_loaded > 0 && registry->count > max_loaded)
+        give_up(registry, least_recently_used(registry));
+    uint64_t generation = registry->generation;
+    pthread_mutex_unlock(&registry->lock);
+    return generation;
 }
 
 /* Writes "a, b, c" of a listing into a buffer; where not all names fit, "a, b and 7 more". */
@@ -336,9 +428,12 @@ static sembed_status acquire_named(struct sembed_registry *registry, const char 
                                    const sembed_poll *poll, const sembed_model **model,
                                    sembed_error *error)
 {
-    *model = loaded_from(registry, name);
-    if (*model)
+    struct entry *entry = find_entry(registry, name);
+    if (entry) {
+        entry->last_used = ++registry->clock;
+        *model = entry->model;
         return SEMBED_OK;
+    }
     char *folder;
     sembed_status status = find_on_path(registry->path, name, &folder, error);
     if (status != SEMBED_OK)
@@ -357,12 +452,22 @@ static sembed_status acquire_named(struct sembed_registry *registry, const char 
     return status;
 }
 
+/* The only model there is was asked for by no name: a use all the same. */
+static void note_use(struct sembed_registry *registry, const sembed_model *model)
+{
+    for (size_t i = 0; i < registry->count; i++)
+        if (registry->entries[i].model == model)
+            registry->entries[i].last_used = ++registry->clock;
+}
+
 static sembed_status acquire_only(struct sembed_registry *registry, const sembed_poll *poll,
                                   const sembed_model **model, sembed_error *error)
 {
     *model = registry->only_model;
-    if (*model)
+    if (*model) {
+        note_use(registry, *model);
         return SEMBED_OK;
+    }
     sembed_listing listing;
     sembed_status status = list_models(registry, &listing, error);
     if (status != SEMBED_OK)
@@ -389,6 +494,34 @@ sembed_status sembed_registry_acquire(sembed_registry *registry, const char *nam
     pthread_mutex_lock(&registry->lock);
     sembed_status status = name ? acquire_named(registry, name, poll, model, error)
                                 : acquire_only(registry, poll, model, error);
+    pthread_mutex_unlock(&registry->lock);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------- ahead of time */
+
+sembed_status sembed_registry_compile(sembed_registry *registry, const char *name,
+                                      const sembed_poll *poll, uint64_t *bytes, sembed_error *error)
+{
+    const sembed_model *model;
+    *bytes = 0;
+    pthread_mutex_lock(&registry->lock);
+    sembed_status status = check_name(name, error);
+    if (status == SEMBED_OK && !registry->images.folder)
+        status = error_set(error, SEMBED_IO, "no cache folder is set");
+    if (status == SEMBED_OK)
+        status = acquire_named(registry, name, poll, &model, error);
+    struct sembed_model *compiled = NULL;
+    sembed_error notice = {0};
+    if (status == SEMBED_OK)
+        status = compiled_load(name, model->folder, model->architecture.encoder.precision,
+                               &registry->images, poll, &compiled, &notice, error);
+    if (status == SEMBED_OK && !compiled->image.map.mapping)
+        status = error_set(error, notice.code, "%s", notice.message);
+    if (status == SEMBED_OK)
+        *bytes = compiled->image.map.size;
+    model_free(compiled);
+    registry->notice = (sembed_error){0};
     pthread_mutex_unlock(&registry->lock);
     return status;
 }

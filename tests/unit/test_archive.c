@@ -42,7 +42,8 @@ static struct saved saved_copy(const struct archive *archive)
     memcpy(saved.records, archive->records, saved.record_size);
     for (size_t i = 0; i < archive->table_count; i++) {
         const struct archive_range *table = &archive->tables[i];
-        memcpy(to, table->data, table->size);
+        if (table->size)
+            memcpy(to, table->data, table->size);
         memset(to + table->size, 0, archive_padding(table->size));
         to += table->size + archive_padding(table->size);
     }
@@ -173,7 +174,8 @@ static struct saved tokenizer_saved(struct tokenizer *tokenizer)
 static const char *const texts[] = {
     "",
     "The river ferry crosses at dawn; the CROWD's 3 dogs don't mind.",
-    "Caf\xC3\xA9 na\xC3\xAFve \xE2\x84\xAB \xEF\xAC\x81sh \xE5\x8C\x97\xE4\xBA\xAC \xF0\x9F\x98\x80 <mask> [SEP] </s>",
+    "Caf\xC3\xA9 na\xC3\xAFve \xE2\x84\xAB \xEF\xAC\x81sh \xE5\x8C\x97\xE4\xBA\xAC "
+    "\xF0\x9F\x98\x80 <mask> [SEP] </s>",
     "unaffable   spaces\t\nand \xFF bytes <unk>x<pad>",
 };
 
@@ -187,10 +189,10 @@ static void check_same(const char *name, const struct tokenizer *a, const struct
     assert_int_equal(tokenizer_max_length(a), tokenizer_max_length(b));
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         sembed_text text = {texts[i], strlen(texts[i])};
-        assert_ok(
-            tokenizer_encode_pair(a, scratch, text, text, 500, true, NULL, &left, &error), error);
-        assert_ok(
-            tokenizer_encode_pair(b, scratch, text, text, 500, true, NULL, &right, &error), error);
+        assert_ok(tokenizer_encode_pair(a, scratch, text, text, 500, true, NULL, &left, &error),
+                  error);
+        assert_ok(tokenizer_encode_pair(b, scratch, text, text, 500, true, NULL, &right, &error),
+                  error);
         if (left.count != right.count)
             fail_msg("%s: %zu tokens, %zu from the image", name, left.count, right.count);
         assert_memory_equal(left.ids, right.ids, left.count * sizeof *left.ids);
