@@ -66,6 +66,7 @@ typedef bool cache_stale(const char *identity);
 
 /* Removes stale images, what killed processes left, and the least recently used images until all
  * together are at most `limit` bytes; never the one called keep. */
-void cache_sweep(const struct cache *cache, const char *keep, uint64_t limit, cache_stale *is_stale);
+void cache_sweep(const struct cache *cache, const char *keep, uint64_t limit,
+                 cache_stale *is_stale);
 
 #endif

@@ -152,8 +152,8 @@ static sembed_status write_header(struct file_writer *writer, struct header *hea
         writer->at = 0;
         write_bytes(writer, header, sizeof *header);
     } else {
-        writer->status = error_set(writer->error, SEMBED_IO, "%s: another size than was written",
-                                   writer->path);
+        writer->status =
+            error_set(writer->error, SEMBED_IO, "%s: another size than was written", writer->path);
     }
     file_unmap(&map);
     return writer->status;

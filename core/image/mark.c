@@ -31,11 +31,10 @@ static size_t describe(const struct stat *info, char text[LONGEST_MARK])
 {
     char boot_id[64];
     read_boot_id(boot_id, sizeof boot_id);
-    int length = snprintf(text, LONGEST_MARK, "%ju %ju %ju %jd.%09ld %jd.%09ld %s\n",
-                          (uintmax_t)info->st_dev, (uintmax_t)info->st_ino,
-                          (uintmax_t)info->st_size, (intmax_t)info->st_mtim.tv_sec,
-                          info->st_mtim.tv_nsec, (intmax_t)info->st_ctim.tv_sec,
-                          info->st_ctim.tv_nsec, boot_id);
+    int length = snprintf(
+        text, LONGEST_MARK, "%ju %ju %ju %jd.%09ld %jd.%09ld %s\n", (uintmax_t)info->st_dev,
+        (uintmax_t)info->st_ino, (uintmax_t)info->st_size, (intmax_t)info->st_mtim.tv_sec,
+        info->st_mtim.tv_nsec, (intmax_t)info->st_ctim.tv_sec, info->st_ctim.tv_nsec, boot_id);
     return length > 0 ? (size_t)length : 0;
 }
 
@@ -74,8 +73,8 @@ static void wait_for_later_tick(const struct stat *info)
 {
     struct timespec now, tick = {.tv_nsec = 2000000};
     for (int i = 0; i < 25; i++) {
-        if (clock_gettime(CLOCK_REALTIME_COARSE, &now) != 0 ||
-            now.tv_sec != info->st_ctim.tv_sec || now.tv_nsec != info->st_ctim.tv_nsec)
+        if (clock_gettime(CLOCK_REALTIME_COARSE, &now) != 0 || now.tv_sec != info->st_ctim.tv_sec ||
+            now.tv_nsec != info->st_ctim.tv_nsec)
             return;
         nanosleep(&tick, NULL);
     }

@@ -14,8 +14,7 @@
 static size_t table_bytes(const struct tensor *table)
 {
     size_t count, bytes, each = table->type == NUMBER_F32 ? 4 : 2;
-    return size_multiply(table->rows, table->columns, &count) &&
-                   size_multiply(count, each, &bytes)
+    return size_multiply(table->rows, table->columns, &count) && size_multiply(count, each, &bytes)
                ? bytes
                : SIZE_MAX;
 }
@@ -72,9 +71,8 @@ static sembed_status open_head(struct sembed_model *model, struct flat_reader *r
                                sembed_error *error)
 {
     size_t hidden = model->architecture.encoder.hidden_size;
-    sembed_status status =
-        linear_open(hidden, hidden, model->architecture.family->head_activation, reader,
-                    &model->head_dense, error);
+    sembed_status status = linear_open(hidden, hidden, model->architecture.family->head_activation,
+                                       reader, &model->head_dense, error);
     if (status == SEMBED_OK)
         status = linear_open(model->architecture.labels, hidden, ACTIVATION_NONE, reader,
                              &model->head_output, error);
@@ -95,7 +93,8 @@ static sembed_status open_weights(struct sembed_model *model, const struct weigh
                                            .positions = model->tables[MODEL_POSITIONS],
                                            .token_types = model->tables[MODEL_TOKEN_TYPES]};
     if (status == SEMBED_OK)
-        status = encoder_open(&model->architecture.encoder, &tables, &reader, &model->encoder, error);
+        status =
+            encoder_open(&model->architecture.encoder, &tables, &reader, &model->encoder, error);
     if (status == SEMBED_OK)
         status = modules_open_weights(&model->modules, &reader, error);
     if (status == SEMBED_OK && present->head)

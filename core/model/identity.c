@@ -75,8 +75,8 @@ static void add_file(struct file_list *list, const char *name, const struct stat
     struct text line = {0};
     text_add(&line, "file %ju %jd.%09ld %ju %s\n", (uintmax_t)info->st_size,
              (intmax_t)info->st_mtim.tv_sec, info->st_mtim.tv_nsec, (uintmax_t)info->st_ino, name);
-    if (line.no_memory || !memory_grow((void **)&list->lines, &list->capacity,
-                                              list->count + 1, sizeof *list->lines)) {
+    if (line.no_memory || !memory_grow((void **)&list->lines, &list->capacity, list->count + 1,
+                                       sizeof *list->lines)) {
         list->status = error_no_memory(list->error, "the list of a model's files");
     } else {
         list->lines[list->count++] = line.data;
@@ -96,9 +96,9 @@ static void list_files(struct file_list *list, const char *folder, const char *b
     while (directory && list->status == SEMBED_OK && (item = readdir(directory)) != NULL) {
         struct stat info;
         if (++list->seen > MOST_FILES)
-            list->status = error_set(list->error, SEMBED_LIMIT,
-                                     "%s: more than %d files in a model's folder", folder,
-                                     MOST_FILES);
+            list->status =
+                error_set(list->error, SEMBED_LIMIT, "%s: more than %d files in a model's folder",
+                          folder, MOST_FILES);
         if (item->d_name[0] == '.' || fstatat(dirfd(directory), item->d_name, &info, 0) != 0)
             continue;
         struct text name = {0};

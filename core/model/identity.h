@@ -14,8 +14,8 @@
 #ifndef SEMBED_MODEL_IDENTITY_H
 #define SEMBED_MODEL_IDENTITY_H
 
-#include "core/compute/tensor.h"
 #include "core/base/error.h"
+#include "core/compute/tensor.h"
 
 #include <stdbool.h>
 
