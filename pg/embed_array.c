@@ -13,8 +13,8 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
-/* A slice ends at either. The core computes some 500 tokens at a time, so a slice of short texts is a
- * few of its batches, and one of long texts not much more work than that. */
+/* A slice ends at either, for each thread. The core computes some 500 tokens at a time, so a slice of
+ * short texts is a few of its batches, and one of long texts not much more work than that. */
 #define SLICE_TEXTS 128
 #define SLICE_BYTES (64 * 1024)
 
@@ -28,6 +28,8 @@ struct embed_array {
     int count;
     int next; /* the element of the next row */
 
+    int slice_texts; /* at most, of a slice; for so many are vectors and texts */
+    size_t slice_bytes;
     int slice_stop;     /* elements before this one are computed */
     float *vectors;     /* [texts of the slice, dimensions], NULLs left out */
     size_t next_vector; /* the row of vectors for the next element that is not NULL */
@@ -45,8 +47,10 @@ static struct embed_array *begin(const sembed_model *model, const struct embed_a
     state->options = arguments_options(arguments);
     state->dimensions = models_dimensions(model, &state->options);
     texts_elements(array, &state->elements, &state->nulls, &state->count);
-    state->vectors = palloc(
-        mul_size(Min(state->count, SLICE_TEXTS), mul_size(state->dimensions, sizeof(float))));
+    state->slice_texts = Min(state->count, SLICE_TEXTS * (int)settings_threads());
+    state->slice_bytes = SLICE_BYTES * settings_threads();
+    state->vectors =
+        palloc(mul_size(state->slice_texts, mul_size(state->dimensions, sizeof(float))));
     state->slice_memory = AllocSetContextCreate(CurrentMemoryContext, "sembed slice of texts",
                                                 ALLOCSET_DEFAULT_SIZES);
     return state;
@@ -55,11 +59,11 @@ static struct embed_array *begin(const sembed_model *model, const struct embed_a
 static void compute_slice(struct embed_array *state)
 {
     MemoryContext caller = MemoryContextSwitchTo(state->slice_memory);
-    sembed_text texts[SLICE_TEXTS];
-    size_t count = 0, bytes = 0;
-    int at = state->next;
+    sembed_text *texts = palloc(mul_size(state->slice_texts, sizeof(*texts)));
+    int count = 0, at = state->next;
+    size_t bytes = 0;
 
-    for (; at < state->count && count < SLICE_TEXTS && bytes < SLICE_BYTES; at++) {
+    for (; at < state->count && count < state->slice_texts && bytes < state->slice_bytes; at++) {
         if (state->nulls[at])
             continue;
         texts[count] = convert_text(DatumGetTextPP(state->elements[at]));

@@ -46,6 +46,9 @@ extern const char *settings_model(enum purpose purpose);
 /* Whether a text longer than a model reads is an error (sembed.on_truncate). */
 extern bool settings_refuse_truncation(void);
 
+/* Threads that share a call's texts: sembed.threads. */
+extern size_t settings_threads(void);
+
 extern const char *settings_model_path(void);
 
 /* Grows whenever a setting changes: what was derived from one generation holds within it. */

@@ -100,14 +100,15 @@ static void trim_at_end_of_transaction(XactEvent event, void *argument)
 
 sembed_context *models_context(void)
 {
-    if (!context) {
-        struct call call;
+    struct call call;
 
-        call_begin(&call);
+    call_begin(&call);
+    if (!context) {
         call_check(&call, sembed_context_create(&context, &call.error), NULL);
         RegisterXactCallback(trim_at_end_of_transaction, NULL);
     }
     context_used = true;
+    call_check(&call, sembed_context_set_threads(context, settings_threads(), &call.error), NULL);
     return context;
 }
 

@@ -15,6 +15,7 @@ static char *model;
 static char *reranker;
 static char *model_path;
 static int on_truncate;
+static int threads = 1;
 static uint64 generation;
 
 enum { TRUNCATE, REFUSE };
@@ -32,6 +33,11 @@ const char *settings_model(enum purpose purpose)
 bool settings_refuse_truncation(void)
 {
     return on_truncate == REFUSE;
+}
+
+size_t settings_threads(void)
+{
+    return threads;
 }
 
 const char *settings_model_path(void)
@@ -106,6 +112,12 @@ void settings_define(void)
         "sembed.on_truncate", "What becomes of a text that is longer than the model reads.",
         "truncate: embed reads its beginning. error: embed refuses it.", &on_truncate, TRUNCATE,
         on_truncate_values, PGC_USERSET, 0, NULL, note_enum_change, NULL);
+
+    DefineCustomIntVariable(
+        "sembed.threads", "How many threads of a backend share the texts of one call.",
+        "One is right where queries run in parallel. More serve embed(text[]) and rerank in a "
+        "session that has the machine to itself.",
+        &threads, 1, 1, SEMBED_MAX_THREADS, PGC_USERSET, 0, NULL, NULL, NULL);
 
     /* Which folders the server may read is the administrator's to say. */
     DefineCustomStringVariable("sembed.model_path", "The folders in which models are looked for.",

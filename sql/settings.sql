@@ -49,6 +49,17 @@ SET sembed.model_path = '/models:models';
 SET sembed.no_such_setting = 1;
 SELECT name, vartype, context FROM pg_settings WHERE name LIKE 'sembed.%' ORDER BY name;
 
+-- Threads share the texts of a call, to the same bits.
+CREATE TEMP TABLE alone AS SELECT row_number() OVER () AS i, v FROM
+    embed('tiny-bert', ARRAY(SELECT repeat('river ' || i || ' ', i % 20) FROM generate_series(1, 300) AS i)) AS v;
+SET sembed.threads = 3;
+SELECT count(*), bool_and(a.v = s.v) AS same FROM alone AS a JOIN (SELECT row_number() OVER () AS i, v FROM
+    embed('tiny-bert', ARRAY(SELECT repeat('river ' || i || ' ', i % 20) FROM generate_series(1, 300) AS i)) AS v) AS s
+    USING (i);
+SET sembed.threads = 0;
+SET sembed.threads = 257;
+RESET sembed.threads;
+
 -- Which folders the server reads is the administrator's to say.
 SET client_min_messages = error;
 DROP ROLE IF EXISTS regress_sembed_reader;

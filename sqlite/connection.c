@@ -1,5 +1,6 @@
 #include "sqlite/extension.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,15 @@ sembed_status connection_set(struct connection *connection, enum setting setting
     sqlite3_free(connection->settings[setting]);
     connection->settings[setting] = copy;
     return SEMBED_OK;
+}
+
+size_t threads_read(const char *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long threads = strtoul(value, &end, 10);
+    bool is_number = *value >= '0' && *value <= '9' && !*end && !errno;
+    return is_number && threads <= SEMBED_MAX_THREADS ? threads : 0;
 }
 
 bool connection_refuses_truncation(const struct connection *connection)
@@ -144,7 +154,8 @@ sembed_status connection_scratch(struct connection *connection, sembed_context *
             return status;
     }
     *context = connection->context;
-    return SEMBED_OK;
+    const char *threads = connection->settings[SETTING_THREADS];
+    return sembed_context_set_threads(*context, threads ? threads_read(threads) : 1, error);
 }
 
 void connection_trim(struct connection *connection)

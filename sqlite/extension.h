@@ -61,7 +61,13 @@ void connection_retain(struct connection *connection);
 void connection_release(void *connection);
 
 /* What sembed_config sets. */
-enum setting { SETTING_MODEL, SETTING_RERANKER, SETTING_ON_TRUNCATE, SETTING_COUNT };
+enum setting {
+    SETTING_MODEL,
+    SETTING_RERANKER,
+    SETTING_ON_TRUNCATE,
+    SETTING_THREADS,
+    SETTING_COUNT
+};
 
 /* NULL: not set. The environment said what it begins with when the extension was loaded. */
 const char *connection_setting(const struct connection *connection, enum setting setting);
@@ -69,6 +75,9 @@ const char *connection_setting(const struct connection *connection, enum setting
 /* Takes a copy; NULL goes back to what the environment says. */
 SEMBED_MUST_CHECK sembed_status connection_set(struct connection *connection, enum setting setting,
                                                const char *value, sembed_error *error);
+
+/* The number that a setting of threads says; 0 where it says none that may be. */
+size_t threads_read(const char *value);
 
 /* Whether a text that is longer than a model reads is an error. */
 bool connection_refuses_truncation(const struct connection *connection);

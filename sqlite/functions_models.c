@@ -29,7 +29,7 @@ void function_sembed_load(sqlite3_context *context, int count, sqlite3_value **v
 
 static sembed_status read_setting(sqlite3_value *value, enum setting *setting, sembed_error *error)
 {
-    static const char *const keys[SETTING_COUNT] = {"model", "reranker", "on_truncate"};
+    static const char *const keys[SETTING_COUNT] = {"model", "reranker", "on_truncate", "threads"};
     const struct argument argument = {"sembed_config", 1, "key"};
     const char *key = NULL;
     sembed_status status = value_string(value, argument, &key, error);
@@ -41,7 +41,8 @@ static sembed_status read_setting(sqlite3_value *value, enum setting *setting, s
             return SEMBED_OK;
         }
     return argument_fail(argument, error,
-                         "expected 'model', 'reranker' or 'on_truncate', found '%s'", key);
+                         "expected 'model', 'reranker', 'on_truncate' or 'threads', found '%s'",
+                         key);
 }
 
 /* A model that is there, loaded or not. */
@@ -59,15 +60,31 @@ static sembed_status check_model(struct connection *connection, const char *name
     return status || found ? status : connection_model(connection, name, &model, error);
 }
 
+/* A setting is kept as text; a number is as good. */
+static sembed_status read_value(enum setting setting, sqlite3_value *value, const char **text,
+                                sembed_error *error)
+{
+    if (sqlite3_value_type(value) == SQLITE_NULL)
+        return SEMBED_OK;
+    if (setting != SETTING_THREADS || sqlite3_value_type(value) != SQLITE_INTEGER)
+        return value_string(value, (struct argument){"sembed_config", 2, "value"}, text, error);
+    *text = (const char *)sqlite3_value_text(value);
+    return *text ? SEMBED_OK : error_no_memory(error, "a setting");
+}
+
 static sembed_status check_value(struct connection *connection, enum setting setting,
                                  const char *value, sembed_error *error)
 {
-    if (setting != SETTING_ON_TRUNCATE)
+    const struct argument argument = {"sembed_config", 2, "value"};
+    if (setting == SETTING_MODEL || setting == SETTING_RERANKER)
         return check_model(connection, value, error);
+    if (setting == SETTING_THREADS)
+        return threads_read(value) ? SEMBED_OK
+                                   : argument_fail(argument, error, "expected 1 to %d, found '%s'",
+                                                   SEMBED_MAX_THREADS, value);
     if (strcmp(value, "truncate") == 0 || strcmp(value, "error") == 0)
         return SEMBED_OK;
-    return argument_fail((struct argument){"sembed_config", 2, "value"}, error,
-                         "expected 'truncate' or 'error', found '%s'", value);
+    return argument_fail(argument, error, "expected 'truncate' or 'error', found '%s'", value);
 }
 
 /*
@@ -83,9 +100,7 @@ void function_sembed_config(sqlite3_context *context, int count, sqlite3_value *
     const char *value = NULL;
     sembed_status status = read_setting(values[0], &setting, &error);
     if (!status && count > 1) {
-        if (sqlite3_value_type(values[1]) != SQLITE_NULL)
-            status = value_string(values[1], (struct argument){"sembed_config", 2, "value"}, &value,
-                                  &error);
+        status = read_value(setting, values[1], &value, &error);
         if (!status && value)
             status = check_value(connection, setting, value, &error);
         if (!status)
@@ -98,6 +113,8 @@ void function_sembed_config(sqlite3_context *context, int count, sqlite3_value *
     value = connection_setting(connection, setting);
     if (!value && setting == SETTING_ON_TRUNCATE)
         value = "truncate";
+    if (!value && setting == SETTING_THREADS)
+        value = "1";
     sqlite3_result_text(context, value, -1, SQLITE_TRANSIENT);
 }
 

@@ -156,7 +156,7 @@ static void test_config_faults(void **state)
     (void)state;
     sqlite3 *database = open_database();
     assert_fails(database, SQLITE_ERROR,
-                 "expected 'model', 'reranker' or 'on_truncate', found 'dims'",
+                 "expected 'model', 'reranker', 'on_truncate' or 'threads', found 'dims'",
                  "SELECT sembed_config('dims', 1)");
     assert_fails(database, SQLITE_ERROR,
                  "sembed_config: argument 1 (key): expected TEXT, found NULL",
@@ -172,6 +172,34 @@ static void test_config_faults(void **state)
     sqlite3_free(value);
     run(database, "CREATE VIEW setter AS SELECT sembed_config('model', 'mpnet')");
     assert_fails(database, SQLITE_ERROR, "unsafe use of sembed_config()", "SELECT * FROM setter");
+    close_database(database);
+}
+
+static void test_threads_share_a_batch(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_database();
+    char *value = query_text(database, "SELECT sembed_config('threads')");
+    assert_string_equal(value, "1");
+    sqlite3_free(value);
+    run(database,
+        "CREATE TABLE docs AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1"
+        " FROM n WHERE i < 299) SELECT i, printf('river %%d %%.*c', i, i %% 40, 'x') AS body"
+        " FROM n");
+    value = query_text(database, "SELECT sembed_config('threads', 3)");
+    assert_string_equal(value, "3");
+    sqlite3_free(value);
+    assert_int_equal(query_integer(database, "SELECT count(*) FROM docs JOIN embed_batch((SELECT"
+                                             " json_group_array(body) FROM docs)) ON id = i"
+                                             " WHERE vector = embed(body)"),
+                     300);
+    run(database, "SELECT sembed_config('threads', NULL)");
+    assert_fails(database, SQLITE_ERROR, "expected 1 to 256, found '0'",
+                 "SELECT sembed_config('threads', 0)");
+    assert_fails(database, SQLITE_ERROR, "found '257'", "SELECT sembed_config('threads', 257)");
+    assert_fails(database, SQLITE_ERROR, "found 'two'", "SELECT sembed_config('threads', 'two')");
+    assert_fails(database, SQLITE_ERROR, "expected 1 to 256, found '1.5'",
+                 "SELECT sembed_config('threads', 1.5)");
     close_database(database);
 }
 
@@ -200,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_generated_column),
         cmocka_unit_test(test_config),
         cmocka_unit_test(test_config_faults),
+        cmocka_unit_test(test_threads_share_a_batch),
         cmocka_unit_test(test_on_truncate_of_batches),
     };
     return cmocka_run_group_tests_name("options", tests, use_fixtures, NULL);
