@@ -150,9 +150,9 @@ check-unit: $(TEST_PROGRAMS)
 
 check-sqlite: $(SQLITE_LIBRARY) $(SQLITE_TESTS)
 	@set -e; for program in $(SQLITE_TESTS); do echo "== $$program"; \
-	    SEMBED_EXTENSION=$(SQLITE_LIBRARY) $$program; done
-	SEMBED_EXTENSION=$(SQLITE_LIBRARY) tests/sqlite/shell.sh
-	SEMBED_EXTENSION=$(SQLITE_LIBRARY) tests/sqlite/recipes.sh
+	    SEMBED_CACHE=$(BUILD)/cache SEMBED_EXTENSION=$(SQLITE_LIBRARY) $$program; done
+	SEMBED_CACHE=$(BUILD)/cache SEMBED_EXTENSION=$(SQLITE_LIBRARY) tests/sqlite/shell.sh
+	SEMBED_CACHE=$(BUILD)/cache SEMBED_EXTENSION=$(SQLITE_LIBRARY) tests/sqlite/recipes.sh
 
 asan:
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE="-fsanitize=address -fno-omit-frame-pointer" check

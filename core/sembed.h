@@ -134,7 +134,7 @@ SEMBED_MUST_CHECK sembed_status sembed_registry_set_cache(sembed_registry *regis
                                                           sembed_error *error);
 
 /* Loading never fails because an image cannot be written or read; then there is a notice, which says
- * why. Non-zero where there is one that was not taken yet. */
+ * why. Non-zero where there is one that was not taken yet; else *notice stays as it is. */
 int sembed_registry_take_notice(sembed_registry *registry, sembed_error *notice);
 
 /*

@@ -40,6 +40,7 @@ struct call_site {
 
     const sembed_model *model; /* NULL: not looked up yet */
     uint64 generation;         /* of the settings at that time */
+    uint64 models;             /* models_generation at that time */
     text *name;                /* as the caller gave it; NULL: the session's default */
 
     struct embed_site *embed; /* NULL: no text embedded yet */
@@ -88,12 +89,14 @@ static void forget_all(struct call_site *site)
 
 const sembed_model *call_site_model(struct call_site *site, const text *name, enum purpose purpose)
 {
-    if (site->model && site->generation == settings_generation() && same_text(site->name, name))
+    if (site->model && site->generation == settings_generation() &&
+        site->models == models_generation() && same_text(site->name, name))
         return site->model;
 
     forget_all(site);
     site->name = copy_text(site->memory, name);
     site->generation = settings_generation();
+    site->models = models_generation();
     site->model = models_acquire(name, purpose);
     return site->model;
 }

@@ -13,6 +13,7 @@
  *     rerank.c       rerank, rerank_score   tokens.c       token_count, tokenize
  *     chunk.c        chunk                  evaluation.c   spearman, the means
  *     listing.c      sembed_models, sembed_version
+ *     compile.c      sembed_compile, images of models, preloading
  *
  * The core allocates with malloc and must not be left by a longjmp, and nearly everything of
  * PostgreSQL may do one. So a function here first detoasts, converts and pallocs all that is
@@ -50,6 +51,15 @@ extern bool settings_refuse_truncation(void);
 extern size_t settings_threads(void);
 
 extern const char *settings_model_path(void);
+
+/* How many models a backend keeps from transaction to transaction. */
+extern int settings_max_loaded(void);
+
+/* Bytes that all images of models may have together; 0: none are kept. */
+extern uint64 settings_cache_limit(void);
+
+/* Names separated by commas; may be empty. */
+extern const char *settings_preload_models(void);
 
 /* Grows whenever a setting changes: what was derived from one generation holds within it. */
 extern uint64 settings_generation(void);
@@ -91,8 +101,13 @@ extern void call_check(const struct call *call, sembed_status status, const char
 /* The backend's registry, looking in the folders of sembed.model_path. */
 extern sembed_registry *models_registry(void);
 
+/* Changes where models that were acquired before are no longer valid; never within a transaction. At
+ * its first use there, models whose folder has changed are given up, and those past
+ * sembed.max_loaded. */
+extern uint64 models_generation(void);
+
 /* The model of that name, loaded when first asked for; name NULL: the session's default, else the
- * only one there is. Stays valid until the backend ends. Raises an error where there is none. */
+ * only one there is. Stays valid as long as models_generation. Raises an error where there is none. */
 extern const sembed_model *models_acquire(const text *name, enum purpose purpose);
 
 /* What it is called. */
@@ -194,6 +209,17 @@ extern const sembed_model *call_site_model(struct call_site *site, const text *n
  * remembered. */
 extern ArrayType *call_site_embed(struct call_site *site, const struct embed_arguments *arguments,
                                   const text *content);
+
+/* ----------------------------------------------------------------------------- compile.c */
+
+/* Where images of models are kept; NULL: nowhere. */
+extern const char *compile_folder(void);
+
+/* A warning where a model had to be loaded without one. */
+extern void compile_report(sembed_registry *registry);
+
+/* Loads the models that sembed.preload_models names; for the postmaster. */
+extern void compile_preload(void);
 
 #pragma GCC visibility pop
 

@@ -5,7 +5,7 @@
 #include "storage/shmem.h"
 #include "utils/builtins.h"
 
-#define LISTING_COLUMNS 10
+#define LISTING_COLUMNS 13
 
 struct listed_model {
     char *name, *folder;
@@ -66,6 +66,9 @@ static HeapTuple listing_row(TupleDesc columns, const struct listed_model *liste
         values[7] = Int64GetDatum((int64)info.parameters);
         values[8] = CStringGetTextDatum(info.similarity);
         values[9] = Int64GetDatum((int64)info.labels);
+        values[10] = Int64GetDatum((int64)info.private_bytes);
+        values[11] = Int64GetDatum((int64)info.shared_bytes);
+        values[12] = Float8GetDatum(info.load_milliseconds);
     } else {
         memset(nulls + 3, true, LISTING_COLUMNS - 3);
     }

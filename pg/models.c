@@ -1,6 +1,6 @@
 /*
- * The models of this backend: loaded when first asked for, kept until the backend ends. The core
- * allocates outside PostgreSQL's memory contexts, so an error takes nothing away.
+ * The models of this backend: loaded when first asked for, kept as long as their folders stay what they
+ * were and sembed.max_loaded allows. The core allocates outside PostgreSQL's memory contexts, so an error takes nothing away.
  */
 #include "host.h"
 
@@ -11,6 +11,38 @@ static sembed_registry *registry;
 static uint64 registry_generation; /* of the settings that the registry was told */
 static sembed_context *context;
 static bool context_used; /* since the last trim */
+static bool refreshed;    /* in this transaction */
+static uint64 models_valid;
+
+/* Between transactions a backend may lie idle for hours; scratch memory of a large batch must not. */
+static void at_end_of_transaction(XactEvent event, void *argument)
+{
+    switch (event) {
+    case XACT_EVENT_COMMIT:
+    case XACT_EVENT_ABORT:
+    case XACT_EVENT_PREPARE:
+    case XACT_EVENT_PARALLEL_COMMIT:
+    case XACT_EVENT_PARALLEL_ABORT:
+        if (context_used)
+            sembed_context_trim(context);
+        context_used = false;
+        refreshed = false;
+        break;
+    default:
+        break;
+    }
+}
+
+/* Tells the registry what the settings say. */
+static sembed_status configure(sembed_error *error)
+{
+    sembed_status status = sembed_registry_set_path(registry, settings_model_path(), error);
+
+    if (status == SEMBED_OK)
+        status =
+            sembed_registry_set_cache(registry, compile_folder(), settings_cache_limit(), error);
+    return status;
+}
 
 sembed_registry *models_registry(void)
 {
@@ -19,13 +51,26 @@ sembed_registry *models_registry(void)
     uint64 generation = settings_generation();
 
     call_begin(&call);
-    if (!registry)
-        status = sembed_registry_create(settings_model_path(), &registry, &call.error);
-    else if (registry_generation != generation)
-        status = sembed_registry_set_path(registry, settings_model_path(), &call.error);
+    if (!registry) {
+        RegisterXactCallback(at_end_of_transaction, NULL);
+        status = sembed_registry_create(NULL, &registry, &call.error);
+        if (status == SEMBED_OK)
+            status = configure(&call.error);
+    } else if (registry_generation != generation) {
+        status = configure(&call.error);
+    }
     call_check(&call, status, NULL);
     registry_generation = generation;
     return registry;
+}
+
+uint64 models_generation(void)
+{
+    if (!refreshed) {
+        models_valid = sembed_registry_refresh(models_registry(), (size_t)settings_max_loaded());
+        refreshed = true;
+    }
+    return models_valid;
 }
 
 static const char *hint_not_found(const char *name, enum purpose purpose)
@@ -48,11 +93,13 @@ const sembed_model *models_acquire(const text *name, enum purpose purpose)
     struct call call;
     sembed_status status;
 
+    models_generation();
     call_begin(&call);
     do
         status = sembed_registry_acquire(models, converted, &call.poll, &model, &call.error);
     while (call_again(&call, status));
     call_check(&call, status, status == SEMBED_NOT_FOUND ? hint_not_found(wanted, purpose) : NULL);
+    compile_report(models);
     return model;
 }
 
@@ -80,24 +127,6 @@ size_t models_dimensions(const sembed_model *model, const sembed_options *option
     return dimensions;
 }
 
-/* Between transactions a backend may lie idle for hours; scratch memory of a large batch must not. */
-static void trim_at_end_of_transaction(XactEvent event, void *argument)
-{
-    switch (event) {
-    case XACT_EVENT_COMMIT:
-    case XACT_EVENT_ABORT:
-    case XACT_EVENT_PREPARE:
-    case XACT_EVENT_PARALLEL_COMMIT:
-    case XACT_EVENT_PARALLEL_ABORT:
-        if (context_used)
-            sembed_context_trim(context);
-        context_used = false;
-        break;
-    default:
-        break;
-    }
-}
-
 sembed_context *models_context(void)
 {
     struct call call;
@@ -105,7 +134,6 @@ sembed_context *models_context(void)
     call_begin(&call);
     if (!context) {
         call_check(&call, sembed_context_create(&context, &call.error), NULL);
-        RegisterXactCallback(trim_at_end_of_transaction, NULL);
     }
     context_used = true;
     call_check(&call, sembed_context_set_threads(context, settings_threads(), &call.error), NULL);

@@ -357,7 +357,8 @@ COMMENT ON AGGREGATE triplet_accuracy(real[], real[], real[], text) IS
 CREATE FUNCTION sembed_models(
     OUT name text, OUT folder text, OUT loaded boolean, OUT architecture text,
     OUT dimensions bigint, OUT max_tokens bigint, OUT layers bigint,
-    OUT parameters bigint, OUT similarity text, OUT labels bigint)
+    OUT parameters bigint, OUT similarity text, OUT labels bigint,
+    OUT private_bytes bigint, OUT shared_bytes bigint, OUT load_ms double precision)
     RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'sembed_sql_models'
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 5000 ROWS 10;
@@ -366,11 +367,20 @@ COMMENT ON FUNCTION sembed_models() IS
 
 CREATE VIEW sembed_models AS
     SELECT name, folder, loaded, architecture, dimensions, max_tokens, layers, parameters,
-        similarity, labels
+        similarity, labels, private_bytes, shared_bytes, load_ms
     FROM sembed_models();
 COMMENT ON VIEW sembed_models IS
     'models on sembed.model_path; what they are where this session has loaded them';
 GRANT SELECT ON sembed_models TO PUBLIC;
+
+/* Writes a file in the data directory; who may do that, the administrator grants. */
+CREATE FUNCTION sembed_compile(model text)
+    RETURNS bigint
+    AS 'MODULE_PATHNAME', 'sembed_sql_compile'
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000;
+REVOKE EXECUTE ON FUNCTION sembed_compile(text) FROM PUBLIC;
+COMMENT ON FUNCTION sembed_compile(text) IS
+    'makes the compiled image of a model ahead of its first use; its bytes';
 
 CREATE FUNCTION sembed_version()
     RETURNS text

@@ -11,11 +11,16 @@
 #include "port.h"
 #include "utils/guc.h"
 
+#include <limits.h>
+
 static char *model;
 static char *reranker;
 static char *model_path;
 static int on_truncate;
 static int threads = 1;
+static int max_loaded;
+static int cache_limit; /* MB */
+static char *preload_models;
 static uint64 generation;
 
 enum { TRUNCATE, REFUSE };
@@ -45,6 +50,21 @@ const char *settings_model_path(void)
     return model_path;
 }
 
+int settings_max_loaded(void)
+{
+    return max_loaded;
+}
+
+uint64 settings_cache_limit(void)
+{
+    return (uint64)cache_limit << 20;
+}
+
+const char *settings_preload_models(void)
+{
+    return preload_models;
+}
+
 uint64 settings_generation(void)
 {
     return generation;
@@ -56,6 +76,11 @@ static void note_change(const char *value, void *extra)
 }
 
 static void note_enum_change(int value, void *extra)
+{
+    generation++;
+}
+
+static void note_number_change(int value, void *extra)
 {
     generation++;
 }
@@ -124,6 +149,25 @@ void settings_define(void)
                                "Absolute paths separated by colons, each holding model folders.",
                                &model_path, default_model_path(), PGC_SUSET, 0, check_model_path,
                                note_change, NULL);
+
+    DefineCustomIntVariable("sembed.max_loaded",
+                            "How many models a session keeps loaded between transactions.",
+                            "The least recently used ones are given up. 0: no limit.", &max_loaded,
+                            8, 0, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
+
+    /* The folder is the server's, so its size is the administrator's to say. */
+    DefineCustomIntVariable("sembed.cache_limit",
+                            "How large all compiled images of models may be together.",
+                            "They are in the folder sembed_cache of the data directory. 0: none "
+                            "are kept.",
+                            &cache_limit, (int)(SEMBED_CACHE_LIMIT >> 20), 0, INT_MAX, PGC_SUSET,
+                            GUC_UNIT_MB, NULL, note_number_change, NULL);
+
+    DefineCustomStringVariable("sembed.preload_models",
+                               "Models that the server opens when it starts.",
+                               "Names separated by commas; where shared_preload_libraries has "
+                               "sembed.",
+                               &preload_models, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 #if PG_VERSION_NUM >= 150000
     MarkGUCPrefixReserved("sembed");

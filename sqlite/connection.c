@@ -118,6 +118,7 @@ static sembed_status acquire(struct connection *connection, const char *name, en
     sembed_poll poll = connection_poll(connection);
     const char *wanted = name ? name : connection->settings[setting];
     sembed_status status = sembed_registry_acquire(process_registry(), wanted, &poll, model, error);
+    process_report();
     if (status == SEMBED_NOT_FOUND)
         explain_not_found(connection, name, setting, error);
     return status;

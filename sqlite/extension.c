@@ -40,7 +40,7 @@ struct aggregate {
  * its error tells which models exist. (It cannot leave the model path: names hold no slash.)
  *
  * SQLITE_DIRECTONLY: never from a schema. sembed_load opens the folder that its argument names;
- * sembed_config changes what later statements give.
+ * sembed_compile writes a file; sembed_config changes what later statements give.
  */
 enum {
     BY_MODEL = SQLITE_DETERMINISTIC,
@@ -73,6 +73,7 @@ static const struct function functions[] = {
     {"token_count", 1, 0, function_token_count},
     {"token_count", 2, BY_MODEL, function_token_count},
     {"sembed_load", 2, SQLITE_DIRECTONLY, function_sembed_load},
+    {"sembed_compile", 1, SQLITE_DIRECTONLY, function_sembed_compile},
     {"sembed_config", 1, SQLITE_DIRECTONLY, function_sembed_config},
     {"sembed_config", 2, SQLITE_DIRECTONLY, function_sembed_config},
     {"sembed_version", 0, SQLITE_INNOCUOUS, function_sembed_version},

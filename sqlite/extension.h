@@ -40,12 +40,16 @@ enum { SUBTYPE_FLOAT32 = 223, SUBTYPE_BINARY = 224, SUBTYPE_INT8 = 225 };
 bool process_adopt(const sqlite3_api_routines *routines);
 
 /* Creates the registry when the first connection loads the extension. With each one that does, models
- * are looked for in the folders that SEMBED_MODEL_PATH then names, by all connections. */
+ * are looked for in the folders that SEMBED_MODEL_PATH then names, by all connections, and their images
+ * kept where SEMBED_CACHE says. */
 SEMBED_MUST_CHECK sembed_status process_open(sembed_error *error);
 
 /* The registry of the process, which is never destroyed: models outlive connections, so that a
  * program which opens one connection per request loads its model once. */
 sembed_registry *process_registry(void);
+
+/* Tells SQLite's error log where a model had to be loaded without a compiled image. */
+void process_report(void);
 
 /* ----------------------------------------------------------------------------- connection.c */
 
@@ -294,6 +298,7 @@ scalar_function function_truncate_dim, function_l2_normalize, function_quantize_
     function_quantize_binary;
 scalar_function function_rerank_score, function_token_count;
 scalar_function function_sembed_load, function_sembed_config, function_sembed_version;
+scalar_function function_sembed_compile;
 
 typedef void aggregate_result(sqlite3_context *context);
 scalar_function pearson_step, spearman_step, triplet_accuracy_step, negative_mse_step;

@@ -22,6 +22,7 @@ void function_sembed_load(sqlite3_context *context, int count, sqlite3_value **v
         function_fail(context, &error);
         return;
     }
+    process_report();
     sqlite3_result_value(context, values[0]);
 }
 

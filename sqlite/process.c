@@ -1,6 +1,7 @@
 #include "sqlite/extension.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* The extension's only state that is not a connection's. Written while a connection loads the
@@ -20,13 +21,41 @@ bool process_adopt(const sqlite3_api_routines *routines)
     return ours;
 }
 
+/* Where images of models are kept: $SEMBED_CACHE, else sembed in the user's cache folder, as the XDG Base
+ * Directory Specification has it; "" where there is none. An empty SEMBED_CACHE: nowhere. */
+static void find_cache_folder(char *folder, size_t size)
+{
+    const char *named = getenv("SEMBED_CACHE"), *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    int length = 0;
+    if (named)
+        length = snprintf(folder, size, "%s", named);
+    else if (cache && *cache == '/')
+        length = snprintf(folder, size, "%s/sembed", cache);
+    else if (home && *home == '/')
+        length = snprintf(folder, size, "%s/.cache/sembed", home);
+    if (length <= 0 || (size_t)length >= size)
+        folder[0] = '\0';
+}
+
+static sembed_status configure(sembed_registry *registry, sembed_error *error)
+{
+    char folder[4096];
+    find_cache_folder(folder, sizeof folder);
+    sembed_status status = sembed_registry_set_path(registry, getenv("SEMBED_MODEL_PATH"), error);
+    if (!status)
+        status = sembed_registry_set_cache(registry, folder, SEMBED_CACHE_LIMIT, error);
+    return status;
+}
+
 sembed_status process_open(sembed_error *error)
 {
     pthread_mutex_lock(&process.mutex);
-    const char *model_path = getenv("SEMBED_MODEL_PATH");
-    sembed_status status = process.registry
-                               ? sembed_registry_set_path(process.registry, model_path, error)
-                               : sembed_registry_create(model_path, &process.registry, error);
+    sembed_status status = SEMBED_OK;
+    if (!process.registry)
+        status = sembed_registry_create(NULL, &process.registry, error);
+    if (!status)
+        status = configure(process.registry, error);
     pthread_mutex_unlock(&process.mutex);
     return status;
 }
@@ -34,4 +63,12 @@ sembed_status process_open(sembed_error *error)
 sembed_registry *process_registry(void)
 {
     return process.registry;
+}
+
+void process_report(void)
+{
+    sembed_error notice;
+    if (sembed_registry_take_notice(process.registry, &notice))
+        sqlite3_log(SQLITE_WARNING, "sembed: a model is loaded without a compiled image: %s",
+                    notice.message);
 }

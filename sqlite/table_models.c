@@ -1,6 +1,6 @@
 /*
  * sembed_models → name, folder, loaded, architecture, dimensions, max_tokens, layers, parameters,
- * similarity, labels
+ * similarity, labels, private_bytes, shared_bytes, load_ms
  *
  * A row for each model on the model path or loaded. What a model is becomes known when it is loaded;
  * until then those columns are NULL.
@@ -18,6 +18,9 @@ enum column {
     COLUMN_PARAMETERS,
     COLUMN_SIMILARITY,
     COLUMN_LABELS,
+    COLUMN_PRIVATE_BYTES,
+    COLUMN_SHARED_BYTES,
+    COLUMN_LOAD_MS,
     COLUMN_COUNT,
 };
 
@@ -66,6 +69,15 @@ static void result_of_loaded(sqlite3_context *context, const sembed_model_info *
     case COLUMN_LABELS:
         sqlite3_result_int64(context, (sqlite3_int64)info->labels);
         break;
+    case COLUMN_PRIVATE_BYTES:
+        sqlite3_result_int64(context, (sqlite3_int64)info->private_bytes);
+        break;
+    case COLUMN_SHARED_BYTES:
+        sqlite3_result_int64(context, (sqlite3_int64)info->shared_bytes);
+        break;
+    case COLUMN_LOAD_MS:
+        sqlite3_result_double(context, info->load_milliseconds);
+        break;
     default:
         break;
     }
@@ -100,7 +112,7 @@ const struct table_function table_sembed_models = {
     .usage = "sembed_models",
     .columns = "name TEXT, folder TEXT, loaded INTEGER, architecture TEXT, dimensions INTEGER, "
                "max_tokens INTEGER, layers INTEGER, parameters INTEGER, similarity TEXT, "
-               "labels INTEGER",
+               "labels INTEGER, private_bytes INTEGER, shared_bytes INTEGER, load_ms REAL",
     .column_count = COLUMN_COUNT,
     .state_size = sizeof(struct models),
     .start = models_start,

@@ -108,10 +108,13 @@ sembed_status sembed_registry_set_cache(sembed_registry *registry, const char *f
 int sembed_registry_take_notice(sembed_registry *registry, sembed_error *notice)
 {
     pthread_mutex_lock(&registry->lock);
-    *notice = registry->notice;
-    registry->notice = (sembed_error){0};
+    bool is_there = registry->notice.code != SEMBED_OK;
+    if (is_there) {
+        *notice = registry->notice;
+        registry->notice = (sembed_error){0};
+    }
     pthread_mutex_unlock(&registry->lock);
-    return notice->code != SEMBED_OK;
+    return is_there;
 }
 
 /* ------------------------------------------------------------------------- folders on the path */
