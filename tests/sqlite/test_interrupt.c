@@ -6,10 +6,11 @@
 
 enum { TEXTS = 40000, LATEST_MS = 100 };
 
+/* Processor time of this process: what else the machine does must not fail the test. */
 static double milliseconds(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 }
 
