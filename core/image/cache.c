@@ -98,11 +98,13 @@ static void path_of(const struct cache *cache, const char *name, char path[512])
 
 /* Sums the weights up unless the mark says that it was done. */
 static sembed_status check_weights(const struct cache *cache, const char *name, const char *path,
-                                   const struct stat *info, const struct image *image,
+                                   const struct stat *info, const struct image *image, bool sum_up,
                                    sembed_error *error)
 {
     if (mark_fits(cache->descriptor, name, info))
         return SEMBED_OK;
+    if (!sum_up)
+        return error_set(error, SEMBED_NOT_FOUND, "%s: not yet summed up", path);
     sembed_status status = image_check_weights(image, path, error);
     if (status == SEMBED_OK)
         mark_write(cache->descriptor, name, info);
@@ -110,7 +112,7 @@ static sembed_status check_weights(const struct cache *cache, const char *name, 
 }
 
 sembed_status cache_find(const struct cache *cache, const char *name, const char *identity,
-                         struct image *image, sembed_error *error)
+                         bool sum_up, struct image *image, sembed_error *error)
 {
     char path[512];
     struct stat info;
@@ -128,7 +130,7 @@ sembed_status cache_find(const struct cache *cache, const char *name, const char
     else
         status = image_open(descriptor, path, identity, image, error);
     if (status == SEMBED_OK)
-        status = check_weights(cache, name, path, &info, image, error);
+        status = check_weights(cache, name, path, &info, image, sum_up, error);
     if (status != SEMBED_OK)
         image_close(image);
     close(descriptor);

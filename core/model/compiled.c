@@ -160,12 +160,12 @@ static sembed_status name_image(struct loading *loading)
 }
 
 /* Opens the image if it fits; SEMBED_NOT_FOUND where it has to be made. */
-static sembed_status try_image(struct loading *loading, struct sembed_model **model)
+static sembed_status try_image(struct loading *loading, bool sum_up, struct sembed_model **model)
 {
     struct image image;
     sembed_error why = {0};
     sembed_status status =
-        cache_find(&loading->cache, loading->image_name, loading->identity, &image, &why);
+        cache_find(&loading->cache, loading->image_name, loading->identity, sum_up, &image, &why);
     if (status == SEMBED_OK)
         status = open_model(loading->name, loading->folder, &image, model, &why);
     if (status == SEMBED_OK)
@@ -184,24 +184,39 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* Where no lock can be had, nothing can be written either, but an image may be there. */
+static sembed_status try_without_lock(struct loading *loading, struct sembed_model **model)
+{
+    sembed_status status = try_image(loading, true, model);
+    if (status == SEMBED_OK)
+        *loading->notice = (sembed_error){0};
+    return status;
+}
+
 /*
  * Until the image is there or the lock is ours, whichever comes first. With the lock, looks once more:
- * whoever held it may have just made the image. SEMBED_NOT_FOUND: make it, if the lock is held.
+ * whoever held it may have just made the image. Only who holds it sums up weights that have no mark, or
+ * two hundred processes would. SEMBED_NOT_FOUND: make the image, if the lock is held.
  */
 static sembed_status wait_for_image(struct loading *loading, struct sembed_model **model)
 {
     struct timespec pause = {.tv_nsec = 2000000};
     double until = seconds_now() + LONGEST_WAIT;
     for (;;) {
-        sembed_status status = try_image(loading, model);
+        sembed_status status = try_image(loading, loading->lock >= 0, model);
         if (status != SEMBED_NOT_FOUND || loading->lock >= 0)
             return status;
-        status =
-            cache_try_lock(&loading->cache, loading->image_name, &loading->lock, loading->notice);
-        if (status != SEMBED_OK || seconds_now() > until)
-            return SEMBED_NOT_FOUND;
+        if (cache_try_lock(&loading->cache, loading->image_name, &loading->lock, loading->notice) !=
+            SEMBED_OK)
+            return try_without_lock(loading, model);
         if (loading->lock >= 0)
             continue;
+        if (seconds_now() > until) {
+            error_set(loading->notice, SEMBED_IO,
+                      "cache folder %s: another process has been making the image for %d seconds",
+                      loading->cache.path, LONGEST_WAIT);
+            return SEMBED_NOT_FOUND;
+        }
         if (poll_wants_stop(loading->poll))
             return error_canceled(loading->error);
         nanosleep(&pause, NULL);
@@ -261,7 +276,7 @@ static sembed_status make_image(struct loading *loading, struct sembed_model **m
     status = write_image(loading, *model);
     if (status == SEMBED_OK) {
         *loading->notice = (sembed_error){0};
-        status = try_image(loading, &compiled);
+        status = try_image(loading, true, &compiled);
         if (status != SEMBED_OK && loading->notice->code == SEMBED_OK)
             error_set(loading->notice, SEMBED_IO, "cache folder %s: an image cannot be read back",
                       loading->cache.path);

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -607,7 +608,6 @@ static void the_least_recently_used_go_first(void **state)
               error);
     assert_true(is_from_image(model));
     model_free(model);
-    char *kept = NULL, *gone = NULL;
     DIR *directory = opendir(cache);
     const struct dirent *item;
     bool found[4] = {false};
@@ -620,7 +620,6 @@ static void the_least_recently_used_go_first(void **state)
     closedir(directory);
     assert_false(found[1]);
     assert_true(found[2] && found[3]);
-    (void)kept, (void)gone;
 
     /* An image that is larger than all may be is not made. */
     const struct image_settings small = {cache, 1000};
@@ -732,6 +731,41 @@ static void folders_are_made(void **state)
     folder_remove(parent);
 }
 
+/* Who may not write uses what is there; who finds nothing loads for himself. Root may always write, so
+ * this runs as another user where it can. */
+static void read_only_folders_are_read(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create("tiny-bert");
+    char *empty = folder_create();
+    pid_t process = fork();
+    assert_true(process >= 0);
+    if (process > 0) {
+        int status;
+        assert_int_equal(waitpid(process, &status, 0), process);
+        assert_int_equal(status, 0);
+        folder_remove(empty);
+        scene_free(&scene);
+        return;
+    }
+    sembed_error notice;
+    bool right =
+        chmod(scene.cache, 0555) == 0 && chmod(empty, 0555) == 0 && chmod(scene.folder, 0755) == 0;
+    char *path = join(scene.cache, scene.image), *mark = find_ending(scene.cache, ".ok");
+    char *mark_path = join(scene.cache, mark);
+    right = right && chmod(path, 0644) == 0 && chmod(mark_path, 0644) == 0;
+    if (geteuid() == 0)
+        right = right && setegid(65534) == 0 && seteuid(65534) == 0;
+    /* With a mark that fits no more (chmod), and no way to write another. */
+    struct sembed_model *model = load(scene.folder, scene.cache, &notice);
+    right = right && is_from_image(model) && notice.code == SEMBED_OK;
+    model_free(model);
+    model = load(scene.folder, empty, &notice);
+    right = right && !is_from_image(model) && notice.code == SEMBED_IO;
+    model_free(model);
+    _exit(right ? 0 : 1);
+}
+
 /* Files end at so many bytes for this process: what writing to a full disk comes to. */
 static void set_file_limit(rlim_t bytes)
 {
@@ -836,6 +870,7 @@ int main(void)
         cmocka_unit_test(folders_that_others_write_are_not_trusted),
         cmocka_unit_test(links_are_not_followed),
         cmocka_unit_test(folders_are_made),
+        cmocka_unit_test(read_only_folders_are_read),
         cmocka_unit_test(a_full_disk_is_no_error),
         cmocka_unit_test(no_memory_is_an_error_everywhere),
         cmocka_unit_test(making_an_image_can_be_stopped),
