@@ -3,6 +3,7 @@
 #include "core/text/regex.h"
 
 #include "core/base/memory.h"
+#include "core/text/regex_syntax.h"
 #include "core/text/unicode.h"
 
 #include <pcre2.h>
@@ -31,8 +32,13 @@ static void release(void *pointer, void *state)
 static sembed_status compile(const char *name, const char *pattern, size_t length,
                              struct regex *regex, sembed_error *error)
 {
-    sembed_status status = SEMBED_NO_MEMORY;
+    char *text = NULL;
+    size_t text_length;
     pcre2_compile_context *compile_context = NULL;
+    sembed_status status = regex_to_pcre2(name, pattern, length, &text, &text_length, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = SEMBED_NO_MEMORY;
     pcre2_general_context *general = pcre2_general_context_create(allocate, release, NULL);
     if (!general)
         goto cleanup;
@@ -44,21 +50,23 @@ static sembed_status compile(const char *name, const char *pattern, size_t lengt
 
     int code;
     PCRE2_SIZE at;
-    regex->code = pcre2_compile((PCRE2_SPTR)pattern, length,
+    regex->code = pcre2_compile((PCRE2_SPTR)text, text_length,
                                 PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
                                 &code, &at, compile_context);
+    if (!regex->code && code == PCRE2_ERROR_HEAP_FAILED)
+        goto cleanup;
     if (!regex->code) {
         PCRE2_UCHAR message[128] = "";
         pcre2_get_error_message(code, message, sizeof message);
-        status =
-            error_set(error, SEMBED_UNSUPPORTED, "%s: regular expression '%.*s': at byte %zu: %s",
-                      name, (int)(length < 200 ? length : 200), pattern, at, (char *)message);
+        status = error_set(error, SEMBED_UNSUPPORTED, "%s: regular expression '%.*s': %s", name,
+                           (int)(length < 200 ? length : 200), pattern, (char *)message);
         goto cleanup;
     }
     /* Where the host forbids code made at run time, PCRE2 goes without. */
     pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE);
     status = SEMBED_OK;
 cleanup:
+    memory_free(text);
     pcre2_compile_context_free(compile_context);
     pcre2_general_context_free(general);
     return status == SEMBED_NO_MEMORY ? error_no_memory(error, "a regular expression") : status;

@@ -3,10 +3,9 @@
  * syntax; here PCRE2 does, set so that the patterns in use mean the same: Unicode classes, ^ and $
  * at every line, lines that end in a line feed.
  *
- * What still differs: the library's Oniguruma knows Unicode 16, Debian 12's PCRE2 Unicode 14, so that
- * later letters are none to \p{L} here; \s matches U+180E here; Ruby's \h is a hexadecimal digit,
- * and its {1,3}+ is not possessive. ByteLevel's own pattern is not run by PCRE2 (split_gpt2) and has
- * none of these differences.
+ * Classes of characters are the library's whatever Unicode PCRE2 knows, see regex_syntax.c. What still
+ * differs: \p{Cn} and the negated \S, \W, \D, \P{…} within a set are PCRE2's, and letters fold case
+ * one by one. ByteLevel's own pattern is not run by PCRE2 (split_gpt2).
  */
 #ifndef SEMBED_TEXT_REGEX_H
 #define SEMBED_TEXT_REGEX_H

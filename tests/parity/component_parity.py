@@ -28,6 +28,11 @@ SPECIAL = "abcXYZ019 .,'-_!?¿«»\t\n\r\x0b\x0c\x00\x1f\x7f\x85\xa0éÉñßİı
     "\u0344\u1e944\U0001e944\U00011938\u32ff\u1c89\u212b\u2126\u0958\u2adc\ufb1d\u1100\u1161\u11a8"
 
 
+# What patterns call sets of characters; Unicode 16 in the library, whatever PCRE2 knows.
+CLASSES = (r"\p{L}", r"\P{L}", r"[^\p{L}]", r"\p{^Lu}", r"[\p{Lu}\p{Lo}]", r"\p{N}+", r"\p{M}", r"\p{P}", r"[\p{S}x]", r"\p{Z}", r"\s", r"\S", r"[^\s]",
+           r"\d", r"\D", r"\w+", r"\W", r"[^\w]", r"\b", r"\Bb", r"[\h]", r"\h+", r"\H", "[[:punct:]]", "[[:space:][:digit:]]", r"\p{Han}",
+           r"\p{Hiragana}+|\p{Katakana}", r"\p{Thai}", r"\u00e9|(?m:b.)", r"\p{N}{1,3}+", r"a{0,2}+b", r"[]a-c]", r"[a\]b]", r"[\b]|\t")
+
 # Cases that are tried with every character.
 THOROUGH = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "BertPreTokenizer", "Whitespace",
             "WhitespaceSplit", "Digits", "Punctuation", "bytes False True True", "BERT"}
@@ -78,6 +83,8 @@ def cases():
                 yield f"split {text!r} {behavior} {invert}", None, p.Split(text, behavior, invert), None, []
             for text in (r"\s", r"[a-c]+|\d", r"x*", r"\p{M}+|[^\s\p{Nd}]"):
                 yield f"split /{text}/ {behavior} {invert}", None, p.Split(Regex(text), behavior, invert), None, []
+    for text in CLASSES:
+        yield f"class {text}", None, p.Split(Regex(text), "isolated"), None, []
     for scheme in ("always", "first", "never"):
         for split in (False, True):
             yield f"metaspace {scheme} {split}", None, p.Metaspace(prepend_scheme=scheme, split=split), None, \
