@@ -13,6 +13,7 @@ struct bench_options {
     const char *folder;     /* the model's */
     const char *kind;       /* of texts: short, passage, long, one */
     const char *texts_path; /* NULL: made-up texts of that kind */
+    const char *precision;  /* f32, bf16 or int8 */
     size_t passes;
     size_t threads; /* that share the texts; each text is one call's where kind is one */
     bool json;

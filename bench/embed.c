@@ -136,22 +136,22 @@ static void print_result(const struct bench_options *options, const struct embed
     double texts = (double)result->texts, tokens = (double)result->tokens;
 
     if (options->json) {
-        printf("{\"kind\": \"%s\", \"texts\": %zu, \"tokens\": %llu, "
+        printf("{\"kind\": \"%s\", \"precision\": \"%s\", \"texts\": %zu, \"tokens\": %llu, "
                "\"texts_per_second\": %.2f, \"median_texts_per_second\": %.2f, "
                "\"ms_per_text\": %.5f, \"processor_ms_per_text\": %.5f, \"tokens_per_second\": "
                "%.1f, \"gflops\": %.2f, "
                "\"load_ms\": %.2f, \"peak_mb\": %.1f, \"version\": \"%s\", \"engine\": \"%s\", "
                "\"processor\": \"%s\"}\n",
-               options->kind, result->texts, (unsigned long long)result->tokens,
+               options->kind, options->precision, result->texts, (unsigned long long)result->tokens,
                texts / result->best, texts / result->median, result->best / texts * 1e3,
                result->processor / texts * 1e3, tokens / result->best,
                result->operations / result->best * 1e-9, result->load * 1e3, peak_megabytes(),
                sembed_version(), result->engine, processor_name());
         return;
     }
-    printf("%-8s %6zu texts of %5.1f tokens: %9.1f texts/s (median %9.1f) %8.3f ms/text "
+    printf("%-8s %-4s %6zu texts of %5.1f tokens: %9.1f texts/s (median %9.1f) %8.3f ms/text "
            "(%.3f of processor) %9.0f tokens/s %6.1f GFLOP/s  load %.0f ms  peak %.0f MB  %s\n",
-           options->kind, result->texts, tokens / texts, texts / result->best,
+           options->kind, options->precision, result->texts, tokens / texts, texts / result->best,
            texts / result->median, result->best / texts * 1e3, result->processor / texts * 1e3,
            tokens / result->best, result->operations / result->best * 1e-9, result->load * 1e3,
            peak_megabytes(), result->engine);
@@ -165,11 +165,13 @@ int bench_embed(const struct bench_options *options)
     const sembed_model *model = NULL;
     sembed_context *context = NULL;
     sembed_error error = {0};
+    char name[64];
     double start = seconds_now();
 
+    snprintf(name, sizeof name, "model@%s", options->precision);
     must(sembed_registry_create(NULL, &registry, &error), &error);
-    must(sembed_registry_load(registry, "model", options->folder, NULL, &error), &error);
-    must(sembed_registry_acquire(registry, "model", NULL, &model, &error), &error);
+    must(sembed_registry_load(registry, name, options->folder, NULL, &error), &error);
+    must(sembed_registry_acquire(registry, name, NULL, &model, &error), &error);
     result.load = seconds_now() - start;
     result.engine = sembed_engine();
     must(sembed_context_create(&context, &error), &error);

@@ -11,7 +11,7 @@
 
 static const char help[] =
     "bench embed|tokenize [--model FOLDER] [--kind short|passage|long|one] [--texts FILE]\n"
-    "                     [--passes N] [--threads N] [--json]\n"
+    "                     [--passes N] [--precision f32|bf16|int8] [--threads N] [--json]\n"
     "\n"
     "FILE: JSON lines, each a string; without it, made-up texts of that kind.\n"
     "Times are of one thread, unless said otherwise; the best of N passes (3) and the middle one "
@@ -117,8 +117,11 @@ static size_t option_count(int argc, char **argv, int *i)
 
 static struct bench_options read_options(int argc, char **argv)
 {
-    struct bench_options options = {
-        .folder = "models/all-MiniLM-L6-v2", .kind = "short", .passes = 3, .threads = 1};
+    struct bench_options options = {.folder = "models/all-MiniLM-L6-v2",
+                                    .kind = "short",
+                                    .precision = "f32",
+                                    .passes = 3,
+                                    .threads = 1};
 
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--model") == 0)
@@ -127,6 +130,8 @@ static struct bench_options read_options(int argc, char **argv)
             options.kind = option_value(argc, argv, &i);
         else if (strcmp(argv[i], "--texts") == 0)
             options.texts_path = option_value(argc, argv, &i);
+        else if (strcmp(argv[i], "--precision") == 0)
+            options.precision = option_value(argc, argv, &i);
         else if (strcmp(argv[i], "--passes") == 0)
             options.passes = option_count(argc, argv, &i);
         else if (strcmp(argv[i], "--threads") == 0)

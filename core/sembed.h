@@ -112,6 +112,10 @@ SEMBED_MUST_CHECK sembed_status sembed_registry_load(sembed_registry *registry, 
  * several is SEMBED_NOT_FOUND. The message of an unknown name lists those that exist. A name may
  * not hold a slash or begin with a dot. The model stays valid as long as the registry, or until
  * sembed_registry_refresh gives it up.
+ *
+ * The precision is part of the name, since it is part of the numbers: "name@bf16" and "name@int8" are
+ * models of their own, made from the folder of "name"; "name@f32" is "name". One that this processor
+ * or engine cannot compute fast is SEMBED_UNSUPPORTED, saying what is missing.
  */
 SEMBED_MUST_CHECK sembed_status sembed_registry_acquire(sembed_registry *registry, const char *name,
                                                         const sembed_poll *poll,
@@ -156,6 +160,7 @@ typedef struct sembed_listing_entry {
     const char *name;
     const char *folder;
     const sembed_model *model; /* NULL: not loaded yet */
+    const char *precision;     /* "f32", "bf16" or "int8" */
 } sembed_listing_entry;
 
 typedef struct sembed_listing {
@@ -183,6 +188,7 @@ typedef struct sembed_model_info {
     uint64_t private_bytes; /* of memory that belongs to this process alone */
     uint64_t shared_bytes;  /* of files that are mapped, shared by all processes */
     double load_milliseconds;
+    const char *precision; /* what its layers are multiplied in: "f32", "bf16" or "int8" */
 } sembed_model_info;
 
 void sembed_model_describe(const sembed_model *model, sembed_model_info *info);

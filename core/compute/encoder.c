@@ -73,30 +73,42 @@ static sembed_status check_texts(const struct encoder *encoder, const struct pac
     return SEMBED_OK;
 }
 
-/* The scratch of one run. Matrices have `padded` rows, of which `tokens` are meant. */
+/*
+ * The scratch of one run.
+ *
+ * All but attention goes through in blocks of rows: then the product under the activation, by far
+ * the widest, stays in the second cache between being written and being read, and the engine sees few
+ * different numbers of rows.
+ *
+ * Each matrix has PADDING rows more than its tokens or its block, for the engine to read and write.
+ */
 struct run {
     const struct encoder *encoder;
     struct gemm_session *gemm;
     const struct packed_texts *texts;
     const sembed_poll *poll;
-    size_t tokens, padded;
-    float *hidden;    /* [padded, hidden]: what each layer takes and leaves */
-    float *context;   /* [padded, hidden]: what attention takes from the values */
-    float *change;    /* [padded, hidden]: what is to be added to hidden */
-    float *wide;      /* [padded, wide]: query, key and value; then the intermediate states */
-    float *embedding; /* [padded, embedding_size] before a projection; else hidden itself */
-    float *scratch;   /* of attention */
+    size_t tokens;
+    size_t block_rows;        /* the most rows of a block; 0: a block is a text */
+    float *hidden;            /* [tokens, hidden]: what each layer takes and leaves */
+    float *embedding;         /* [tokens, embedding_size] before a projection; else hidden itself */
+    float *query_key_value;   /* [tokens, 3·hidden] */
+    float *context;           /* [tokens, hidden]: what attention takes from the values */
+    float *scratch;           /* of attention */
+    struct operand hidden_x;  /* [tokens, hidden]: hidden as it is multiplied */
+    struct operand context_x; /* [tokens, hidden]: likewise context */
+    struct operand inner_x;   /* [block, intermediate] */
+    void *product;            /* [block, 3·hidden or intermediate]: as the engine leaves it */
+    void *change;             /* [block, hidden]: a product that is to be added to hidden */
 };
 
-static size_t larger_size(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
+#define BLOCK_ROWS 128
+#define PADDING    16 /* more than gemm_padded_rows adds */
 
-/* One piece of the arena that is planned first and taken afterwards. */
+/* One piece of the arena that is planned first and taken afterwards: [rows, width] numbers of so many
+ * bytes. */
 struct piece {
-    float **place;
-    size_t rows, width;
+    void **place;
+    size_t rows, width, number;
 };
 
 static sembed_status take_pieces(struct arena *arena, const struct piece *pieces, size_t count,
@@ -104,7 +116,7 @@ static sembed_status take_pieces(struct arena *arena, const struct piece *pieces
 {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t row = arena_rounded(pieces[i].width, sizeof(float));
+        size_t row = arena_rounded(pieces[i].width, pieces[i].number);
         size_t piece = arena_rounded(pieces[i].rows, row);
         if (!size_add(bytes, piece, &bytes))
             bytes = SIZE_MAX;
@@ -115,49 +127,125 @@ static sembed_status take_pieces(struct arena *arena, const struct piece *pieces
     if (status != SEMBED_OK)
         return status;
     for (size_t i = 0; i < count; i++)
-        *pieces[i].place = arena_take(arena, pieces[i].rows * pieces[i].width * sizeof(float));
+        *pieces[i].place = arena_take(arena, pieces[i].rows * pieces[i].width * pieces[i].number);
     return SEMBED_OK;
+}
+
+/* Where rows are treated alike, blocks of one size, the last one no shorter than need be. */
+static size_t choose_block_rows(const struct run *run)
+{
+    const struct encoder_layer *layer = &run->encoder->layers[0];
+    const struct gemm_weights *projection = run->encoder->embedding_projection;
+    if (!gemm_treats_rows_alike(layer->query_key_value) ||
+        !gemm_treats_rows_alike(layer->attention_output) ||
+        !gemm_treats_rows_alike(layer->intermediate) || !gemm_treats_rows_alike(layer->output) ||
+        (projection && !gemm_treats_rows_alike(projection)))
+        return 0;
+    size_t blocks = (run->tokens + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    size_t rows = blocks ? (run->tokens + blocks - 1) / blocks : 1;
+    return blocks > 1 ? (rows + 15) / 16 * 16 : rows;
+}
+
+static size_t larger_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
 }
 
 static sembed_status run_prepare(struct run *run, struct arena *arena, size_t longest,
                                  sembed_error *error)
 {
     const struct encoder_config *config = &run->encoder->config;
-    size_t hidden = config->hidden_size;
-    run->padded = gemm_padded_rows(run->tokens);
-    if (run->padded == SIZE_MAX)
+    size_t hidden = config->hidden_size, inner = config->intermediate_size, all, block;
+    size_t x_size = operand_number_size(config->precision), y_size = sizeof(float);
+    size_t scale_size = sizeof(struct row_scale);
+    run->block_rows = choose_block_rows(run);
+    if (!size_add(run->tokens, PADDING, &all))
         return error_no_memory(error, "scratch space");
+    block = (run->block_rows ? run->block_rows : longest) + PADDING;
     bool projects = run->encoder->embedding_projection != NULL;
+    bool narrows = config->precision != PRECISION_F32;
+    bool scales = config->precision == PRECISION_INT8;
     const struct piece pieces[] = {
-        {&run->hidden, run->padded, hidden},
-        {&run->context, run->padded, hidden},
-        {&run->change, run->padded, hidden},
+        {(void **)&run->hidden, all, hidden, y_size},
+        {(void **)&run->embedding, all, projects ? config->embedding_size : 0, y_size},
         /* One row more: attention reads a vector past the end of the values. */
-        {&run->wide, run->padded + 1, larger_size(3 * hidden, config->intermediate_size)},
-        {&run->embedding, run->padded, projects ? config->embedding_size : 0},
-        {&run->scratch, 1, attend_scratch(config, longest)},
+        {(void **)&run->query_key_value, all + 1, 3 * hidden, y_size},
+        {(void **)&run->context, all, hidden, y_size},
+        {(void **)&run->scratch, 1, attend_scratch(config, longest), y_size},
+        {&run->hidden_x.numbers, all, narrows ? hidden : 0, x_size},
+        {(void **)&run->hidden_x.scales, all, scales ? 1 : 0, scale_size},
+        {&run->context_x.numbers, all, narrows ? hidden : 0, x_size},
+        {(void **)&run->context_x.scales, all, scales ? 1 : 0, scale_size},
+        {&run->inner_x.numbers, block, narrows ? inner : 0, x_size},
+        {(void **)&run->inner_x.scales, block, scales ? 1 : 0, scale_size},
+        {&run->product, block, larger_size(scales ? 3 * hidden : 0, inner), y_size},
+        {&run->change, block, hidden, y_size},
     };
     sembed_status status = take_pieces(arena, pieces, sizeof pieces / sizeof pieces[0], error);
     if (status != SEMBED_OK)
         return status;
     if (!projects)
         run->embedding = run->hidden;
+    if (!narrows) {
+        run->hidden_x.numbers = run->hidden;
+        run->context_x.numbers = run->context;
+        run->inner_x.numbers = run->product;
+    }
+    run->hidden_x.precision = run->context_x.precision = run->inner_x.precision = config->precision;
+    run->hidden_x.width = run->context_x.width = hidden;
+    run->inner_x.width = inner;
     return SEMBED_OK;
 }
 
-/* Zeros in the rows that only the engine reads. */
-static void clear_padding(const struct run *run, float *matrix, size_t width)
+/* --------------------------------------------------------------------------------------- blocks */
+
+/* Rows that go through together; begin with zeros. */
+struct block {
+    size_t first, rows;
+    size_t text; /* behind it, where a block is a text */
+};
+
+static bool next_block(const struct run *run, struct block *block)
 {
-    memset(matrix + run->tokens * width, 0, (run->padded - run->tokens) * width * sizeof *matrix);
+    block->first += block->rows;
+    if (block->first >= run->tokens)
+        return false;
+    size_t left = run->tokens - block->first;
+    block->rows = left < run->block_rows ? left : run->block_rows;
+    if (run->block_rows == 0)
+        block->rows = run->texts->starts[++block->text] - block->first;
+    return true;
 }
 
-/* y = activation(x·weightᵀ + bias) for every token, unless it is to stop; a text is a group of rows. */
-static sembed_status multiply(const struct run *run, const struct gemm_weights *weights,
-                              const float *x, float *y, sembed_error *error)
+/* Zeros in the rows behind `rows`, which the engine alone reads. */
+static void clear_padding(void *matrix, size_t rows, size_t row_size)
 {
+    memset((char *)matrix + rows * row_size, 0, PADDING * row_size);
+}
+
+/* y[block, outputs] = x·weightᵀ for the block's rows of x, unless it is to stop. */
+static sembed_status multiply(const struct run *run, const struct gemm_weights *weights,
+                              const void *x, size_t rows, void *y, sembed_error *error)
+{
+    const size_t starts[] = {0, rows};
     if (poll_wants_stop(run->poll))
         return error_canceled(error);
-    return gemm_run(weights, run->gemm, x, run->texts->starts, run->texts->texts, y, error);
+    return gemm_run(weights, run->gemm, x, starts, 1, y, error);
+}
+
+/* ---------------------------------------------------------------------------------------- layers */
+
+/* hidden = embedding·projectionᵀ + bias. */
+static sembed_status project(const struct run *run, sembed_error *error)
+{
+    const struct encoder_config *config = &run->encoder->config;
+    struct block block = {0};
+    sembed_status status = SEMBED_OK;
+    while (status == SEMBED_OK && next_block(run, &block))
+        status = multiply(run, run->encoder->embedding_projection,
+                          run->embedding + block.first * config->embedding_size, block.rows,
+                          run->hidden + block.first * config->hidden_size, error);
+    return status;
 }
 
 static sembed_status embed(const struct run *run, sembed_error *error)
@@ -179,32 +267,100 @@ static sembed_status embed(const struct run *run, sembed_error *error)
                                   run->embedding + t * width);
         }
     }
-    clear_padding(run, run->embedding, width);
-    if (!encoder->embedding_projection)
-        return SEMBED_OK;
-    return multiply(run, encoder->embedding_projection, run->embedding, run->hidden, error);
+    clear_padding(run->embedding, run->tokens, width * sizeof(float));
+    sembed_status status = SEMBED_OK;
+    if (encoder->embedding_projection)
+        status = project(run, error);
+    if (status == SEMBED_OK && run->hidden_x.precision != PRECISION_F32)
+        kernels()->narrow(run->hidden, run->tokens, &run->hidden_x);
+    return status;
+}
+
+/* query_key_value = hidden·weightᵀ + bias for a block. */
+static sembed_status project_attention(const struct run *run, const struct encoder_layer *layer,
+                                       const struct block *block, sembed_error *error)
+{
+    struct operand x = operand_from(&run->hidden_x, block->first);
+    size_t width = 3 * run->encoder->config.hidden_size;
+    float *y = run->query_key_value + block->first * width;
+    bool as_floats = x.precision != PRECISION_INT8;
+    sembed_status status = multiply(run, layer->query_key_value, x.numbers, block->rows,
+                                    as_floats ? (void *)y : run->product, error);
+    if (status != SEMBED_OK || as_floats)
+        return status;
+    struct product product = gemm_product(layer->query_key_value, run->product, x.scales);
+    struct operand floats = {PRECISION_F32, width, y, NULL};
+    kernels()->finish(ACTIVATION_NONE, &product, block->rows, &floats);
+    return SEMBED_OK;
+}
+
+/* hidden = norm(hidden + x·weightᵀ + bias) for a block, x a block's operand. */
+static sembed_status add_norm(const struct run *run, const struct gemm_weights *weights,
+                              const struct norm *norm, const struct operand *x,
+                              const struct block *block, sembed_error *error)
+{
+    sembed_status status = multiply(run, weights, x->numbers, block->rows, run->change, error);
+    if (status != SEMBED_OK)
+        return status;
+    struct product change = gemm_product(weights, run->change, x->scales);
+    struct operand hidden_x = operand_from(&run->hidden_x, block->first);
+    kernels()->add_norm(norm, &change, block->rows, run->hidden + block->first * norm->width,
+                        &hidden_x);
+    return SEMBED_OK;
+}
+
+/* inner_x = activation(hidden·weightᵀ + bias) for a block. */
+static sembed_status run_intermediate(const struct run *run, const struct encoder_layer *layer,
+                                      const struct block *block, sembed_error *error)
+{
+    struct operand x = operand_from(&run->hidden_x, block->first);
+    sembed_status status =
+        multiply(run, layer->intermediate, x.numbers, block->rows, run->product, error);
+    if (status != SEMBED_OK || x.precision == PRECISION_F32)
+        return status;
+    struct product product = gemm_product(layer->intermediate, run->product, x.scales);
+    kernels()->finish(run->encoder->config.activation, &product, block->rows, &run->inner_x);
+    return SEMBED_OK;
 }
 
 static sembed_status run_layer(const struct run *run, const struct encoder_layer *layer,
                                sembed_error *error)
 {
-    sembed_status status = multiply(run, layer->query_key_value, run->hidden, run->wide, error);
+    struct block block = {0};
+    sembed_status status = SEMBED_OK;
+    while (status == SEMBED_OK && next_block(run, &block))
+        status = project_attention(run, layer, &block, error);
     if (status == SEMBED_OK)
         status = attend_texts(&run->encoder->config, &run->encoder->relative_bias, run->texts,
-                              run->wide, run->context, run->scratch, run->poll, error);
-    if (status == SEMBED_OK)
-        status = multiply(run, layer->attention_output, run->context, run->change, error);
+                              run->query_key_value, run->context, run->scratch, run->poll, error);
     if (status != SEMBED_OK)
         return status;
-    kernels()->add_norm(&layer->attention_norm, run->change, run->tokens, run->hidden);
+    if (run->context_x.precision != PRECISION_F32)
+        kernels()->narrow(run->context, run->tokens, &run->context_x);
 
-    status = multiply(run, layer->intermediate, run->hidden, run->wide, error);
-    if (status == SEMBED_OK)
-        status = multiply(run, layer->output, run->wide, run->change, error);
-    if (status != SEMBED_OK)
-        return status;
-    kernels()->add_norm(&layer->output_norm, run->change, run->tokens, run->hidden);
-    return SEMBED_OK;
+    block = (struct block){0};
+    while (status == SEMBED_OK && next_block(run, &block)) {
+        struct operand context_x = operand_from(&run->context_x, block.first);
+        status = add_norm(run, layer->attention_output, &layer->attention_norm, &context_x, &block,
+                          error);
+        if (status == SEMBED_OK)
+            status = run_intermediate(run, layer, &block, error);
+        if (status == SEMBED_OK)
+            status =
+                add_norm(run, layer->output, &layer->output_norm, &run->inner_x, &block, error);
+    }
+    return status;
+}
+
+/* What the engine reads beside the rows that are meant is zeros. */
+static void clear_operands(const struct run *run)
+{
+    size_t number = operand_number_size(run->hidden_x.precision);
+    size_t hidden = run->hidden_x.width * number;
+    clear_padding(run->hidden_x.numbers, run->tokens, hidden);
+    clear_padding(run->context_x.numbers, run->tokens, hidden);
+    if (run->block_rows)
+        clear_padding(run->inner_x.numbers, run->block_rows, run->inner_x.width * number);
 }
 
 sembed_status encoder_run(const struct encoder *encoder, struct encoder_session *session,
@@ -228,7 +384,7 @@ sembed_status encoder_run(const struct encoder *encoder, struct encoder_session 
         status = run_prepare(&run, &session->arena, longest, error);
     if (status != SEMBED_OK)
         return status;
-    clear_padding(&run, run.context, encoder->config.hidden_size);
+    clear_operands(&run);
     status = embed(&run, error);
     for (size_t i = 0; status == SEMBED_OK && i < (layers ? layers : encoder->config.layers); i++)
         status = run_layer(&run, &encoder->layers[i], error);

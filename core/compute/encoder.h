@@ -25,6 +25,7 @@
 #include "core/base/arena.h"
 #include "core/base/error.h"
 #include "core/base/flat.h"
+#include "core/compute/precision.h"
 #include "core/compute/tensor.h"
 
 struct norm_weights {

@@ -1,6 +1,7 @@
 #include "core/compute/gemm_engine.h"
 
 #include "core/base/memory.h"
+#include "core/compute/kernels.h"
 
 #include <pthread.h>
 #include <stdint.h>
@@ -21,8 +22,10 @@ static const struct gemm_engine *const engines[] = {
 struct gemm_weights {
     size_t engine; /* index in engines */
     struct gemm_shape shape;
-    const float *bias; /* [outputs]; zeros where there is none */
-    void *owned;       /* the block that bias points into; NULL: flat bytes of the caller's */
+    /* [terms, outputs]: bias, zeros where there is none; for int8 then scales and sums, as struct
+     * product has them. */
+    const float *terms;
+    void *owned; /* terms; NULL: flat bytes of the caller's */
     void *packed;
 };
 
@@ -68,7 +71,21 @@ static sembed_status error_unknown_engine(sembed_error *error)
                      getenv("SEMBED_ENGINE"));
 }
 
-static const char *const precision_names[] = {"f32", "bf16", "int8"};
+enum { TERM_BIAS, TERM_SCALES, TERM_SUMS };
+
+static size_t term_bytes(const struct gemm_shape *shape)
+{
+    size_t terms = shape->precision == PRECISION_INT8 ? TERM_SUMS + 1 : TERM_BIAS + 1;
+    return terms * shape->outputs * sizeof(float);
+}
+
+sembed_status gemm_check_precision(enum precision precision, sembed_error *error)
+{
+    size_t engine = chosen_engine();
+    if (engine == ENGINES)
+        return error_unknown_engine(error);
+    return engines[engine]->check_precision(precision, error);
+}
 
 /* Weights of that shape with nothing in them yet. */
 static sembed_status weights_create(const struct gemm_shape *shape, struct gemm_weights **weights,
@@ -82,9 +99,9 @@ static sembed_status weights_create(const struct gemm_shape *shape, struct gemm_
         shape->inputs > INT32_MAX)
         return error_set(error, SEMBED_LIMIT, "a matrix of %zu × %zu numbers cannot be multiplied",
                          shape->outputs, shape->inputs);
-    if (shape->precision != PRECISION_F32)
-        return error_set(error, SEMBED_UNSUPPORTED, "precision %s is not there",
-                         precision_names[shape->precision]);
+    sembed_status status = engines[engine]->check_precision(shape->precision, error);
+    if (status != SEMBED_OK)
+        return status;
     struct gemm_weights *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "packed weights");
@@ -94,21 +111,39 @@ static sembed_status weights_create(const struct gemm_shape *shape, struct gemm_
     return SEMBED_OK;
 }
 
+/* Packs weights that are quantised first; scales and sums get their terms. */
+static sembed_status pack_int8(struct gemm_weights *weights, const float *weight, float *scales,
+                               float *sums, sembed_error *error)
+{
+    const struct gemm_shape *shape = &weights->shape;
+    size_t numbers;
+    int8_t *quantized =
+        size_multiply(shape->outputs, shape->inputs, &numbers) ? memory_aligned(numbers) : NULL;
+    if (!quantized)
+        return error_no_memory(error, "quantized weights");
+    kernels()->quantize_weights(weight, shape->outputs, shape->inputs, quantized, scales, sums);
+    sembed_status status =
+        engines[weights->engine]->pack(shape, quantized, weights->terms, &weights->packed, error);
+    memory_free(quantized);
+    return status;
+}
+
 static sembed_status fill_weights(struct gemm_weights *weights, const float *weight,
                                   const float *bias, sembed_error *error)
 {
-    size_t bytes = weights->shape.outputs * sizeof *bias;
-    float *copy = memory_aligned(bytes);
-    weights->owned = copy;
-    if (!copy)
+    size_t outputs = weights->shape.outputs;
+    float *terms = memory_aligned(term_bytes(&weights->shape));
+    weights->terms = weights->owned = terms;
+    if (!terms)
         return error_no_memory(error, "packed weights");
     if (bias)
-        memcpy(copy, bias, bytes);
+        memcpy(terms, bias, outputs * sizeof *bias);
     else
-        memset(copy, 0, bytes);
-    weights->bias = copy;
-    return engines[weights->engine]->pack(&weights->shape, weight, weights->bias, &weights->packed,
-                                          error);
+        memset(terms, 0, outputs * sizeof *bias);
+    if (weights->shape.precision == PRECISION_INT8)
+        return pack_int8(weights, weight, terms + TERM_SCALES * outputs,
+                         terms + TERM_SUMS * outputs, error);
+    return engines[weights->engine]->pack(&weights->shape, weight, terms, &weights->packed, error);
 }
 
 sembed_status gemm_pack(const struct gemm_shape *shape, const float *weight, const float *bias,
@@ -154,7 +189,7 @@ void gemm_save(const struct gemm_weights *weights, struct flat_writer *writer)
 {
     struct gemm_record record = make_record(weights->engine, &weights->shape);
     flat_write(writer, &record, sizeof record);
-    flat_write(writer, weights->bias, weights->shape.outputs * sizeof *weights->bias);
+    flat_write(writer, weights->terms, term_bytes(&weights->shape));
     engines[weights->engine]->save(weights->packed, writer);
 }
 
@@ -180,16 +215,16 @@ static sembed_status open_weights(struct gemm_weights *weights, struct flat_read
                                   sembed_error *error)
 {
     const struct gemm_record expected = make_record(weights->engine, &weights->shape);
-    const void *found, *bias;
+    const void *found, *terms;
     sembed_status status = flat_read(reader, sizeof expected, "packed weights", &found, error);
     if (status == SEMBED_OK)
         status = check_record(found, &expected, error);
     if (status == SEMBED_OK)
-        status = flat_read(reader, weights->shape.outputs * sizeof(float), "bias", &bias, error);
+        status = flat_read(reader, term_bytes(&weights->shape), "bias", &terms, error);
     if (status != SEMBED_OK)
         return status;
-    weights->bias = bias;
-    return engines[weights->engine]->open(&weights->shape, bias, reader, &weights->packed, error);
+    weights->terms = terms;
+    return engines[weights->engine]->open(&weights->shape, terms, reader, &weights->packed, error);
 }
 
 sembed_status gemm_open(const struct gemm_shape *shape, struct flat_reader *reader,
@@ -218,7 +253,7 @@ void gemm_fingerprint(enum precision precision, char text[GEMM_FINGERPRINT])
     if (engine < ENGINES)
         engines[engine]->describe_packing(packing, sizeof packing);
     snprintf(text, GEMM_FINGERPRINT, "%d, %s, %s%s", LAYOUT_VERSION, gemm_engine_name(), packing,
-             precision_names[precision]);
+             precision_name(precision));
 }
 
 size_t gemm_inputs(const struct gemm_weights *weights)
@@ -262,12 +297,33 @@ void gemm_session_destroy(struct gemm_session *session)
     memory_free(session);
 }
 
+bool gemm_treats_rows_alike(const struct gemm_weights *weights)
+{
+    return engines[weights->engine]->treats_rows_alike(weights->packed);
+}
+
+struct product gemm_product(const struct gemm_weights *weights, void *y,
+                            const struct row_scale *scales)
+{
+    size_t outputs = weights->shape.outputs;
+    struct product product = {weights->shape.precision, outputs, y, NULL, NULL, NULL, NULL};
+    if (product.precision == PRECISION_INT8) {
+        product.scales = scales;
+        product.bias = weights->terms + TERM_BIAS * outputs;
+        product.weight_scales = weights->terms + TERM_SCALES * outputs;
+        product.weight_sums = weights->terms + TERM_SUMS * outputs;
+    }
+    return product;
+}
+
 sembed_status gemm_run(const struct gemm_weights *weights, struct gemm_session *session,
-                       const float *x, const size_t *starts, size_t groups, float *y,
+                       const void *x, const size_t *starts, size_t groups, void *y,
                        sembed_error *error)
 {
     const struct gemm_engine *engine = engines[weights->engine];
     void **state = &session->states[weights->engine];
+    size_t x_row = weights->shape.inputs * operand_number_size(weights->shape.precision);
+    size_t y_row = weights->shape.outputs * sizeof(float); /* or int32 */
     sembed_status status = SEMBED_OK;
     if (starts[groups] > INT32_MAX / 2)
         return error_set(error, SEMBED_LIMIT, "%zu rows are too many for one matrix product",
@@ -277,9 +333,8 @@ sembed_status gemm_run(const struct gemm_weights *weights, struct gemm_session *
     if (status == SEMBED_OK && groups > 0 && engine->treats_rows_alike(weights->packed))
         return engine->multiply(weights->packed, *state, x, starts[groups], y, error);
     for (size_t i = 0; i < groups && status == SEMBED_OK; i++)
-        status = engine->multiply(weights->packed, *state, x + starts[i] * weights->shape.inputs,
-                                  starts[i + 1] - starts[i], y + starts[i] * weights->shape.outputs,
-                                  error);
+        status = engine->multiply(weights->packed, *state, (const char *)x + starts[i] * x_row,
+                                  starts[i + 1] - starts[i], (char *)y + starts[i] * y_row, error);
     return status;
 }
 

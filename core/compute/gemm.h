@@ -4,6 +4,9 @@
  *     weight, bias ──gemm_pack──▶ gemm_weights     once per model; immutable, shared by threads
  *     x [rows, inputs] ──gemm_run──▶ y [rows, outputs]      with one gemm_session per thread
  *
+ * In float32 that is all. In bfloat16 and int8, x is an operand of that precision and y a product of
+ * which kernels->finish or add_norm make numbers (core/compute/product.h); the activation is theirs.
+ *
  * Two engines can do it, oneDNN and OpenBLAS; which one is chosen when weights are packed, by the
  * environment variable SEMBED_ENGINE (onednn or openblas), else the first that was built in. Weights
  * remember their engine.
@@ -22,7 +25,10 @@
 
 #include "core/base/error.h"
 #include "core/base/flat.h"
+#include "core/compute/product.h"
 #include "core/compute/tensor.h"
+
+#include <stdbool.h>
 
 struct gemm_shape {
     size_t outputs, inputs;
@@ -78,12 +84,23 @@ void gemm_session_destroy(struct gemm_session *session); /* NULL is allowed */
 
 /*
  * x[padded rows, inputs] → y[padded rows, outputs]; y is not x. Group i is the rows starts[i] …
- * starts[i + 1] − 1, and starts[0] is 0. Runs on the calling thread alone.
+ * starts[i + 1] − 1, and starts[0] is 0. Runs on the calling thread alone. x holds float, bfloat16 or
+ * uint8 by the weights' precision, y float, float or int32.
  */
 SEMBED_MUST_CHECK sembed_status gemm_run(const struct gemm_weights *weights,
-                                         struct gemm_session *session, const float *x,
-                                         const size_t *starts, size_t groups, float *y,
+                                         struct gemm_session *session, const void *x,
+                                         const size_t *starts, size_t groups, void *y,
                                          sembed_error *error);
+
+/* What gemm_run left in y, to be finished: scales are those of the rows of x (int8; else NULL). */
+struct product gemm_product(const struct gemm_weights *weights, void *y,
+                            const struct row_scale *scales);
+
+/* Whether groups need not be told apart: the bits of a row are the same among any others. */
+bool gemm_treats_rows_alike(const struct gemm_weights *weights);
+
+/* SEMBED_UNSUPPORTED with what is missing where the engine cannot compute fast in that precision. */
+SEMBED_MUST_CHECK sembed_status gemm_check_precision(enum precision precision, sembed_error *error);
 
 /* The engine that weights packed now would get, and its version, such as "oneDNN 2.6.3". */
 const char *gemm_engine_name(void);

@@ -4,8 +4,6 @@
 
 #include "core/compute/gemm.h"
 
-#include <stdbool.h>
-
 struct gemm_engine {
     const char *choice; /* its word in SEMBED_ENGINE */
 
@@ -15,8 +13,12 @@ struct gemm_engine {
     /* Writes what else decides about the bytes of packed weights: the instruction set. */
     void (*describe_packing)(char *text, size_t size);
 
-    /* Packed weights in the engine's own form. bias[outputs] stays as long as they do. */
-    sembed_status (*pack)(const struct gemm_shape *shape, const float *weight, const float *bias,
+    /* SEMBED_UNSUPPORTED, saying what is missing, where it cannot compute fast in a precision. */
+    sembed_status (*check_precision)(enum precision precision, sembed_error *error);
+
+    /* Packed weights in the engine's own form: weight[outputs, inputs] of float, or of int8 in that
+     * precision. bias[outputs] stays as long as they do; int8 products are without it. */
+    sembed_status (*pack)(const struct gemm_shape *shape, const void *weight, const float *bias,
                           void **packed, sembed_error *error);
 
     /* The packed weights, without the bias, as flat bytes, and their use where they lie. */
@@ -33,9 +35,9 @@ struct gemm_engine {
     bool (*treats_rows_alike)(const void *packed);
 
     /* y = activation(x·weightᵀ + bias) for one group, or for all where rows are treated alike; then
-     * x and y have room for gemm_padded_rows. */
-    sembed_status (*multiply)(const void *packed, void *session, const float *x, size_t rows,
-                              float *y, sembed_error *error);
+     * x and y have room for gemm_padded_rows. The activation in float32 alone, the bias not in int8. */
+    sembed_status (*multiply)(const void *packed, void *session, const void *x, size_t rows,
+                              void *y, sembed_error *error);
 };
 
 extern const struct gemm_engine gemm_openblas;

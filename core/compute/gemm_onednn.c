@@ -66,8 +66,8 @@ sembed_status error_onednn(dnnl_status_t status, const char *what, sembed_error 
 #define SETS 128
 #define WAYS 4
 
-/* A product of one shape and number of rows. x, y and scratch are pointed anew at each run. */
-struct product {
+/* The code for one shape and number of rows. x, y and scratch are pointed anew at each run. */
+struct compiled {
     struct gemm_shape shape;
     size_t rows; /* 0: empty */
     uint64_t last_used;
@@ -82,10 +82,10 @@ struct onednn_session {
     void *scratch;
     size_t scratch_size;
     uint64_t clock; /* counts runs */
-    struct product products[SETS][WAYS];
+    struct compiled products[SETS][WAYS];
 };
 
-static void product_destroy(struct product *product)
+static void product_destroy(struct compiled *product)
 {
     if (product->primitive)
         dnnl_primitive_destroy(product->primitive);
@@ -95,10 +95,10 @@ static void product_destroy(struct product *product)
         dnnl_memory_destroy(product->y);
     if (product->scratch)
         dnnl_memory_destroy(product->scratch);
-    *product = (struct product){0};
+    *product = (struct compiled){0};
 }
 
-static dnnl_status_t product_memories_create(struct product *product, dnnl_engine_t engine,
+static dnnl_status_t product_memories_create(struct compiled *product, dnnl_engine_t engine,
                                              const_dnnl_primitive_desc_t description)
 {
     layout_pointer scratch = dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
@@ -115,7 +115,7 @@ static dnnl_status_t product_memories_create(struct product *product, dnnl_engin
     return status;
 }
 
-static sembed_status product_create(struct product *product, dnnl_engine_t engine,
+static sembed_status product_create(struct compiled *product, dnnl_engine_t engine,
                                     const struct onednn_weights *weights, size_t rows,
                                     sembed_error *error)
 {
@@ -137,22 +137,22 @@ static sembed_status product_create(struct product *product, dnnl_engine_t engin
     return error_onednn(status, "a matrix product", error);
 }
 
-static bool product_is(const struct product *product, const struct gemm_shape *shape, size_t rows)
+static bool product_is(const struct compiled *product, const struct gemm_shape *shape, size_t rows)
 {
     return product->rows == rows && product->shape.outputs == shape->outputs &&
-           product->shape.inputs == shape->inputs && product->shape.activation == shape->activation;
+           product->shape.inputs == shape->inputs && product->shape.precision == shape->precision;
 }
 
 /* The set's product for this shape and number of rows; made in the place of its least recently used
  * one where it is not there. */
 static sembed_status find_product(struct onednn_session *session,
                                   const struct onednn_weights *weights, size_t rows,
-                                  struct product **found, sembed_error *error)
+                                  struct compiled **found, sembed_error *error)
 {
     const struct gemm_shape *shape = &weights->shape;
     size_t hash = (rows * 31 + shape->outputs) * 31 + shape->inputs;
-    struct product *set = session->products[(hash ^ hash >> 7) % SETS];
-    struct product *oldest = set;
+    struct compiled *set = session->products[(hash ^ hash >> 7) % SETS];
+    struct compiled *oldest = set;
     session->clock++;
     for (size_t way = 0; way < WAYS; way++) {
         if (product_is(&set[way], shape, rows)) {
@@ -215,35 +215,37 @@ static sembed_status scratch_reserve(struct onednn_session *session, size_t size
 }
 
 static dnnl_status_t product_run(struct onednn_session *session,
-                                 const struct onednn_weights *weights, struct product *product,
-                                 const float *x, float *y)
+                                 const struct onednn_weights *weights, struct compiled *product,
+                                 const void *x, void *y)
 {
-    dnnl_exec_arg_t arguments[] = {
+    dnnl_exec_arg_t arguments[5] = {
         {DNNL_ARG_SRC, product->x},
         {DNNL_ARG_WEIGHTS, weights->packed_memory},
-        {DNNL_ARG_BIAS, weights->bias_memory},
         {DNNL_ARG_DST, product->y},
-        {DNNL_ARG_SCRATCHPAD, product->scratch},
     };
+    int count = 3;
+    if (weights->shape.precision != PRECISION_INT8)
+        arguments[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, weights->bias_memory};
+    if (product->scratch)
+        arguments[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, product->scratch};
     dnnl_status_t status = dnnl_memory_set_data_handle(product->x, (void *)x);
     if (status == dnnl_success)
         status = dnnl_memory_set_data_handle(product->y, y);
     if (status == dnnl_success && product->scratch)
         status = dnnl_memory_set_data_handle(product->scratch, session->scratch);
     if (status == dnnl_success)
-        status = dnnl_primitive_execute(product->primitive, session->stream,
-                                        product->scratch ? 5 : 4, arguments);
+        status = dnnl_primitive_execute(product->primitive, session->stream, count, arguments);
     return status == dnnl_success ? dnnl_stream_wait(session->stream) : status;
 }
 
-static sembed_status onednn_multiply(const void *packed, void *state, const float *x, size_t rows,
-                                     float *y, sembed_error *error)
+static sembed_status onednn_multiply(const void *packed, void *state, const void *x, size_t rows,
+                                     void *y, sembed_error *error)
 {
     const struct onednn_weights *weights = packed;
     struct onednn_session *session = state;
     /* Exact for a group, which the next one follows directly. */
     size_t padded = weights->treats_rows_alike ? gemm_padded_rows(rows) : rows;
-    struct product *product;
+    struct compiled *product;
     int threads = onednn_begin();
     sembed_status status = find_product(session, weights, padded, &product, error);
     if (status == SEMBED_OK)
@@ -254,7 +256,8 @@ static sembed_status onednn_multiply(const void *packed, void *state, const floa
             status = error_onednn(run, "a matrix product", error);
     }
     onednn_end(threads);
-    if (status == SEMBED_OK && weights->shape.activation != ACTIVATION_NONE)
+    if (status == SEMBED_OK && weights->shape.activation != ACTIVATION_NONE &&
+        weights->shape.precision == PRECISION_F32)
         kernels()->bias_activate(weights->shape.activation, NULL, padded, weights->shape.outputs,
                                  y);
     return status;
@@ -280,6 +283,7 @@ const struct gemm_engine gemm_onednn = {
     .choice = "onednn",
     .describe = onednn_describe,
     .describe_packing = onednn_describe_packing,
+    .check_precision = onednn_check_precision,
     .pack = onednn_pack,
     .save = onednn_save,
     .open = onednn_open,

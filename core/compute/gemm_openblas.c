@@ -47,6 +47,17 @@ static void openblas_describe_packing(char *text, size_t size)
         text[0] = '\0';
 }
 
+static sembed_status openblas_check_precision(enum precision precision, sembed_error *error)
+{
+    if (precision == PRECISION_F32)
+        return SEMBED_OK;
+    return error_set(
+        error, SEMBED_UNSUPPORTED,
+        "precision %s needs oneDNN, and the engine here is OpenBLAS, which computes in "
+        "f32",
+        precision_name(precision));
+}
+
 static void openblas_packed_destroy(void *packed)
 {
     struct openblas_weights *weights = packed;
@@ -64,7 +75,7 @@ static sembed_status weight_bytes(const struct gemm_shape *shape, size_t *bytes,
     return SEMBED_OK;
 }
 
-static sembed_status openblas_pack(const struct gemm_shape *shape, const float *weight,
+static sembed_status openblas_pack(const struct gemm_shape *shape, const void *weight,
                                    const float *bias, void **packed, sembed_error *error)
 {
     size_t bytes = 0;
@@ -123,8 +134,8 @@ static bool openblas_treats_rows_alike(const void *packed)
  */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
-static sembed_status openblas_multiply(const void *packed, void *session, const float *x,
-                                       size_t rows, float *y, sembed_error *error)
+static sembed_status openblas_multiply(const void *packed, void *session, const void *x,
+                                       size_t rows, void *y, sembed_error *error)
 {
     const struct openblas_weights *weights = packed;
     const struct gemm_shape *shape = &weights->shape;
@@ -143,6 +154,7 @@ const struct gemm_engine gemm_openblas = {
     .choice = "openblas",
     .describe = openblas_describe,
     .describe_packing = openblas_describe_packing,
+    .check_precision = openblas_check_precision,
     .pack = openblas_pack,
     .save = openblas_save,
     .open = openblas_open,

@@ -10,6 +10,7 @@
 #ifndef SEMBED_COMPUTE_KERNELS_H
 #define SEMBED_COMPUTE_KERNELS_H
 
+#include "core/compute/product.h"
 #include "core/compute/tensor.h"
 
 /* Layer normalisation over rows of `width`: (x − mean)/√(variance + epsilon)·scale + shift, the
@@ -49,8 +50,23 @@ struct kernels {
     void (*embed_norm)(const struct tensor tables[EMBEDDING_TABLES],
                        const size_t rows[EMBEDDING_TABLES], const struct norm *norm, float *y);
 
-    /* x[rows, width] becomes norm(x + y) row by row; y[rows, width]. */
-    void (*add_norm)(const struct norm *norm, const float *y, size_t rows, float *x);
+    /* x[rows, width] becomes norm(x + y) row by row, and `to` the same in y's precision (float32:
+     * nothing, to may be NULL); y[rows, width]. */
+    void (*add_norm)(const struct norm *norm, const struct product *y, size_t rows, float *x,
+                     const struct operand *to);
+
+    /* to[rows, width] = activation(y): bfloat16 from bfloat16, int8 or float32 from int8. y is used
+     * up. Within 1e-4 of the activation. */
+    void (*finish)(enum activation activation, const struct product *y, size_t rows,
+                   const struct operand *to);
+
+    /* to[rows, width] = x in to's precision. */
+    void (*narrow)(const float *x, size_t rows, const struct operand *to);
+
+    /* weight[outputs, inputs] → numbers[outputs, inputs] in −127 … 127, scales[outputs] and
+     * sums[outputs]: Σ numbers·scale of each output. */
+    void (*quantize_weights)(const float *weight, size_t outputs, size_t inputs, int8_t *numbers,
+                             float *scales, float *sums);
 
     /* y[rows, width] becomes activation(y + bias) in place; bias[width] or NULL. */
     void (*bias_activate)(enum activation activation, const float *bias, size_t rows, size_t width,

@@ -170,6 +170,13 @@ dnnl_status_t operand_layouts_create(struct operand_layouts *layouts,
                                      const struct gemm_shape *shape, size_t rows);
 void operand_layouts_destroy(struct operand_layouts *layouts);
 
+/* The number types of a product at a precision; weights also before they are packed. */
+struct number_types {
+    dnnl_data_type_t x, weight, plain_weight, y;
+};
+
+struct number_types number_types(enum precision precision);
+
 /* Describes the product of that many rows with weights of that layout. */
 dnnl_status_t product_describe(dnnl_primitive_desc_t *description, dnnl_engine_t engine,
                                const struct gemm_shape *shape, size_t rows,
@@ -189,9 +196,10 @@ struct onednn_weights {
     bool treats_rows_alike;
 };
 
-sembed_status onednn_pack(const struct gemm_shape *shape, const float *weight, const float *bias,
+sembed_status onednn_pack(const struct gemm_shape *shape, const void *weight, const float *bias,
                           void **packed, sembed_error *error);
 void onednn_save(const void *packed, struct flat_writer *writer);
+sembed_status onednn_check_precision(enum precision precision, sembed_error *error);
 sembed_status onednn_open(const struct gemm_shape *shape, const float *bias,
                           struct flat_reader *reader, void **packed, sembed_error *error);
 void onednn_packed_destroy(void *packed);

@@ -9,12 +9,50 @@
 
 #include "core/base/memory.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The number of rows for which oneDNN is asked to choose the layout of the weights. */
 #define TYPICAL_ROWS 128
 
 /* ------------------------------------------------------------------------------------- products */
+
+struct number_types number_types(enum precision precision)
+{
+    switch (precision) {
+    case PRECISION_BF16:
+        return (struct number_types){dnnl_bf16, dnnl_bf16, dnnl_f32, dnnl_f32};
+    case PRECISION_INT8:
+        return (struct number_types){dnnl_u8, dnnl_s8, dnnl_s8, dnnl_s32};
+    case PRECISION_F32:
+        break;
+    }
+    return (struct number_types){dnnl_f32, dnnl_f32, dnnl_f32, dnnl_f32};
+}
+
+/*
+ * Where the processor lacks the instructions, oneDNN widens bfloat16 to float, and saturates sums of
+ * int8 products: slower than float32, or wrong. So that is refused. Its own word for what may be used
+ * is bits of which an instruction set has all of those that it includes.
+ */
+sembed_status onednn_check_precision(enum precision precision, sembed_error *error)
+{
+    const char *cap = getenv("SEMBED_ISA");
+    bool capped = cap && (strcmp(cap, "baseline") == 0 || strcmp(cap, "avx2") == 0);
+    unsigned needed = precision == PRECISION_BF16   ? dnnl_cpu_isa_avx512_core_bf16
+                      : precision == PRECISION_INT8 ? dnnl_cpu_isa_avx512_core_vnni
+                                                    : 0;
+    unsigned there = (unsigned)dnnl_get_effective_cpu_isa();
+    if (!needed || (!capped && (there & needed) == needed))
+        return SEMBED_OK;
+    return error_set(error, SEMBED_UNSUPPORTED,
+                     "precision %s needs a processor with %s, which this one lacks or %s forbids; "
+                     "f32 runs everywhere",
+                     precision_name(precision),
+                     precision == PRECISION_BF16 ? "AVX-512 BF16" : "AVX-512 VNNI",
+                     capped ? "SEMBED_ISA" : "DNNL_MAX_CPU_ISA");
+}
 
 void operand_layouts_destroy(struct operand_layouts *layouts)
 {
@@ -29,11 +67,12 @@ dnnl_status_t operand_layouts_create(struct operand_layouts *layouts,
     dnnl_dims_t x = {(dnnl_dim_t)rows, (dnnl_dim_t)shape->inputs};
     dnnl_dims_t bias = {1, (dnnl_dim_t)shape->outputs};
     dnnl_dims_t y = {(dnnl_dim_t)rows, (dnnl_dim_t)shape->outputs};
-    dnnl_status_t status = layout_create(&layouts->x, x, dnnl_f32, dnnl_ab);
+    struct number_types types = number_types(shape->precision);
+    dnnl_status_t status = layout_create(&layouts->x, x, types.x, dnnl_ab);
     if (status == dnnl_success)
         status = layout_create(&layouts->bias, bias, dnnl_f32, dnnl_ab);
     if (status == dnnl_success)
-        status = layout_create(&layouts->y, y, dnnl_f32, dnnl_ab);
+        status = layout_create(&layouts->y, y, types.y, dnnl_ab);
     return status;
 }
 
@@ -49,8 +88,9 @@ dnnl_status_t product_describe(dnnl_primitive_desc_t *description, dnnl_engine_t
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
     if (status == dnnl_success)
-        status = matmul_describe(description, engine, &layouts.x, weight, &layouts.bias, &layouts.y,
-                                 attributes);
+        status = matmul_describe(description, engine, &layouts.x, weight,
+                                 shape->precision == PRECISION_INT8 ? NULL : &layouts.bias,
+                                 &layouts.y, attributes);
     if (attributes)
         dnnl_primitive_attr_destroy(attributes);
     operand_layouts_destroy(&layouts);
@@ -59,27 +99,58 @@ dnnl_status_t product_describe(dnnl_primitive_desc_t *description, dnnl_engine_t
 
 /* --------------------------------------------------------------------------------------- layout */
 
+/* The number of rows below which oneDNN is likeliest to take another kernel. */
+#define FEWEST_ROWS 2
+
+#define KERNEL_NAME 64
+
+/* Describes a product of so many rows and says which kernel it gets. */
+static dnnl_status_t find_kernel(const struct onednn_weights *weights, size_t rows,
+                                 const struct layout *weight, char kernel[KERNEL_NAME],
+                                 dnnl_primitive_desc_t *description)
+{
+    const char *name = "";
+    dnnl_status_t status =
+        product_describe(description, weights->engine, &weights->shape, rows, weight);
+    if (status == dnnl_success)
+        status = dnnl_primitive_desc_query(*description, dnnl_query_impl_info_str, 0, &name);
+    snprintf(kernel, KERNEL_NAME, "%s", name);
+    return status;
+}
+
+/* Its batch-reduce kernels treat all rows alike, where it is one kernel for any number of them: for
+ * bfloat16 matrices of few outputs it takes another one for few rows, which sums up in another order. */
+static dnnl_status_t compare_kernels(struct onednn_weights *weights, const char *typical)
+{
+    char few[KERNEL_NAME];
+    dnnl_primitive_desc_t description = NULL;
+    dnnl_status_t status = find_kernel(weights, FEWEST_ROWS, &weights->layout, few, &description);
+    if (description)
+        dnnl_primitive_desc_destroy(description);
+    weights->treats_rows_alike = strncmp(typical, "brg", 3) == 0 && strcmp(typical, few) == 0;
+    return status;
+}
+
 /* Asks oneDNN which layout it wants the weights in. */
 static dnnl_status_t choose_layout(struct onednn_weights *weights)
 {
     dnnl_dims_t sizes = {(dnnl_dim_t)weights->shape.inputs, (dnnl_dim_t)weights->shape.outputs};
     struct layout any = {0};
     dnnl_primitive_desc_t description = NULL;
-    const char *kernel = "";
-    dnnl_status_t status = layout_create(&any, sizes, dnnl_f32, dnnl_format_tag_any);
+    char kernel[KERNEL_NAME] = "";
+    dnnl_status_t status = layout_create(&any, sizes, number_types(weights->shape.precision).weight,
+                                         dnnl_format_tag_any);
     if (status == dnnl_success)
-        status =
-            product_describe(&description, weights->engine, &weights->shape, TYPICAL_ROWS, &any);
+        status = find_kernel(weights, TYPICAL_ROWS, &any, kernel, &description);
     if (status == dnnl_success)
         status = layout_copy(&weights->layout,
                              dnnl_primitive_desc_query_md(description, dnnl_query_weights_md, 0));
     if (status == dnnl_success)
-        status = dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &kernel);
-    if (status == dnnl_success)
         status = layout_query(&weights->layout, &weights->record);
     if (status == dnnl_success)
         weights->record.bytes = dnnl_memory_desc_get_size(layout_get(&weights->layout));
-    weights->treats_rows_alike = strncmp(kernel, "brg", 3) == 0;
+    if (status == dnnl_success)
+        status = compare_kernels(weights, kernel);
     if (description)
         dnnl_primitive_desc_destroy(description);
     layout_destroy(&any);
@@ -138,7 +209,7 @@ void onednn_packed_destroy(void *packed)
 /* -------------------------------------------------------------------------------------- packing */
 
 /* Copies plain weights, [outputs, inputs], which is [inputs, outputs] by columns, into packed. */
-static dnnl_status_t reorder_weights(struct onednn_weights *weights, const float *weight)
+static dnnl_status_t reorder_weights(struct onednn_weights *weights, const void *weight)
 {
     dnnl_dims_t sizes = {(dnnl_dim_t)weights->shape.inputs, (dnnl_dim_t)weights->shape.outputs};
     struct layout plain = {0};
@@ -146,7 +217,8 @@ static dnnl_status_t reorder_weights(struct onednn_weights *weights, const float
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t reorder = NULL;
     dnnl_stream_t stream = NULL;
-    dnnl_status_t status = layout_create(&plain, sizes, dnnl_f32, dnnl_ba);
+    dnnl_status_t status =
+        layout_create(&plain, sizes, number_types(weights->shape.precision).plain_weight, dnnl_ba);
     if (status == dnnl_success)
         status = dnnl_memory_create(&source, layout_get(&plain), weights->engine, (void *)weight);
     if (status == dnnl_success)
@@ -176,7 +248,7 @@ static dnnl_status_t reorder_weights(struct onednn_weights *weights, const float
     return status;
 }
 
-static sembed_status fill_weights(struct onednn_weights *weights, const float *weight,
+static sembed_status fill_weights(struct onednn_weights *weights, const void *weight,
                                   sembed_error *error)
 {
     weights->owned = weights->packed = memory_aligned(weights->record.bytes);
@@ -188,7 +260,7 @@ static sembed_status fill_weights(struct onednn_weights *weights, const float *w
     return status == dnnl_success ? SEMBED_OK : error_onednn(status, "packed weights", error);
 }
 
-sembed_status onednn_pack(const struct gemm_shape *shape, const float *weight, const float *bias,
+sembed_status onednn_pack(const struct gemm_shape *shape, const void *weight, const float *bias,
                           void **packed, sembed_error *error)
 {
     struct onednn_weights *made = NULL;

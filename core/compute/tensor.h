@@ -2,6 +2,8 @@
 #ifndef SEMBED_COMPUTE_TENSOR_H
 #define SEMBED_COMPUTE_TENSOR_H
 
+#include "core/compute/precision.h"
+
 #include <stddef.h>
 
 enum activation {
@@ -16,16 +18,6 @@ enum activation {
 
 /* The numeric type of a stored tensor. */
 enum number_type { NUMBER_F32, NUMBER_F16, NUMBER_BF16 };
-
-/*
- * What the layers' matrices are multiplied in. Everything else (embeddings, layer norms, softmax, the
- * residual stream, pooling, dense and classification heads) is float32 whichever it is.
- */
-enum precision {
-    PRECISION_F32,
-    PRECISION_BF16, /* weights and what they are multiplied with bfloat16, sums float32 */
-    PRECISION_INT8  /* weights int8 per output, what they are multiplied with uint8 per row */
-};
 
 /* A stored tensor, row-major [rows, columns]; a vector is [1, columns]. Not owned; not aligned
  * beyond its number type; data NULL: absent. */

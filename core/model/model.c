@@ -2,6 +2,7 @@
 
 #include "core/base/file.h"
 #include "core/base/memory.h"
+#include "core/compute/gemm.h"
 #include "core/model/weights.h"
 
 #include <string.h>
@@ -207,7 +208,9 @@ sembed_status model_load(const char *name, const char *folder, enum precision pr
     sembed_status status = model_create(name, folder, &loaded, error);
     if (status != SEMBED_OK)
         return status;
-    status = load_parts(loaded, precision, poll, error);
+    status = gemm_check_precision(precision, error);
+    if (status == SEMBED_OK)
+        status = load_parts(loaded, precision, poll, error);
     if (status != SEMBED_OK) {
         model_free(loaded);
         return status;
@@ -251,5 +254,6 @@ void sembed_model_describe(const sembed_model *model, sembed_model_info *info)
         .private_bytes = model->private_bytes,
         .shared_bytes = model->image.map.size + model->weights.map.size,
         .load_milliseconds = model->load_milliseconds,
+        .precision = precision_name(model->architecture.encoder.precision),
     };
 }

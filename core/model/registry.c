@@ -1,13 +1,14 @@
 /*
  * The registry of sembed.h: names → models.
  *
- * Two kinds of names: those given by sembed_registry_load, and folders found on the model path. A
- * look-up that was answered once is answered from memory until the path changes, since hosts ask for
+ * Two kinds of names: those given by sembed_registry_load, and folders found on the model path. Behind
+ * either may stand a precision, "name@int8", which makes another model of the same folder. A look-up that was answered once is answered from memory until the path changes, since hosts ask for
  * every row; only the first one touches the file system.
  */
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "core/model/compiled.h"
+#include "core/model/model_name.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@ struct entry {
     struct sembed_model *model;
     char *name;
     bool given;         /* by sembed_registry_load; wins over the path */
+    bool derived;       /* from a given one, by a precision behind its name */
     bool findable;      /* false: its name was taken over, or the path has changed */
     uint64_t last_used; /* by the registry's clock */
 };
@@ -80,7 +82,8 @@ sembed_status sembed_registry_set_path(sembed_registry *registry, const char *mo
     pthread_mutex_lock(&registry->lock);
     if (strcmp(path, registry->path) != 0) {
         for (size_t i = 0; i < registry->count; i++)
-            registry->entries[i].findable &= registry->entries[i].given;
+            registry->entries[i].findable &=
+                registry->entries[i].given || registry->entries[i].derived;
         registry->only_model = NULL;
         char *old = registry->path;
         registry->path = path;
@@ -118,17 +121,6 @@ int sembed_registry_take_notice(sembed_registry *registry, sembed_error *notice)
 }
 
 /* ------------------------------------------------------------------------- folders on the path */
-
-/* Names are folders' names, never paths: "..", "a/b" and hidden folders are refused. */
-static sembed_status check_name(const char *name, sembed_error *error)
-{
-    if (name[0] == '\0' || name[0] == '.' || strchr(name, '/'))
-        return error_set(error, SEMBED_INVALID_ARGUMENT,
-                         "model name '%s': expected the name of a folder on the model path, "
-                         "without a slash or a leading dot",
-                         name);
-    return SEMBED_OK;
-}
 
 static bool holds_file(const char *folder, const char *name)
 {
@@ -190,7 +182,8 @@ static sembed_status listing_add(sembed_listing *listing, size_t *capacity, cons
         if (strcmp(listing->entries[i].name, name) == 0)
             return SEMBED_OK; /* an earlier folder of the path hides it */
     }
-    sembed_listing_entry added = {memory_copy_string(name), memory_copy_string(folder), model};
+    sembed_listing_entry added = {memory_copy_string(name), memory_copy_string(folder), model,
+                                  precision_name(model_name_precision(name))};
     if (!added.name || !added.folder ||
         !memory_grow((void **)&listing->entries, capacity, listing->count + 1, sizeof added)) {
         memory_free((char *)added.name);
@@ -292,47 +285,52 @@ void sembed_listing_free(sembed_listing *listing)
 /* ------------------------------------------------------------------------------------- loading */
 
 /* Loads a folder by way of its image; what there is to say about that, the registry keeps. */
-static sembed_status load_model(struct sembed_registry *registry, const char *name,
+static sembed_status load_model(struct sembed_registry *registry, const struct model_name *name,
                                 const char *folder, const sembed_poll *poll,
                                 struct sembed_model **model, sembed_error *error)
 {
     sembed_error notice;
-    sembed_status status =
-        compiled_load(name, folder, PRECISION_F32, &registry->images, poll, model, &notice, error);
+    sembed_status status = compiled_load(name->canonical, folder, name->precision,
+                                         &registry->images, poll, model, &notice, error);
     if (status == SEMBED_OK && notice.code != SEMBED_OK)
         registry->notice = notice;
     return status;
 }
 
-/* Loads a folder and remembers it under the name, which it takes over from whoever had it. A model
- * that loses its name stays: a statement may be using it. */
-static sembed_status load_entry(struct sembed_registry *registry, const char *name,
-                                const char *folder, bool given, const sembed_poll *poll,
+/* Takes a name away from whoever has it; one that is given anew also from other precisions of what it
+ * was before. Models that lose their names stay: a statement may be using them. */
+static void take_name(struct sembed_registry *registry, const char *name, bool given)
+{
+    for (size_t i = 0; i < registry->count; i++) {
+        struct entry *entry = &registry->entries[i];
+        if (strcmp(entry->name, name) == 0 ||
+            (given && !entry->given && model_name_same_base(entry->name, name)))
+            entry->findable = false;
+    }
+}
+
+/* Loads a folder and remembers it under the name; entry says how the name came about. */
+static sembed_status load_entry(struct sembed_registry *registry, const struct model_name *name,
+                                const char *folder, struct entry entry, const sembed_poll *poll,
                                 const struct sembed_model **model, sembed_error *error)
 {
-    char *kept_name = memory_copy_string(name);
-    if (!kept_name || !memory_grow((void **)&registry->entries, &registry->capacity,
-                                   registry->count + 1, sizeof *registry->entries)) {
-        memory_free(kept_name);
+    entry.name = memory_copy_string(name->canonical);
+    if (!entry.name || !memory_grow((void **)&registry->entries, &registry->capacity,
+                                    registry->count + 1, sizeof *registry->entries)) {
+        memory_free(entry.name);
         return error_no_memory(error, "the registry");
     }
-    struct sembed_model *loaded;
-    sembed_status status = load_model(registry, name, folder, poll, &loaded, error);
+    sembed_status status = load_model(registry, name, folder, poll, &entry.model, error);
     if (status != SEMBED_OK) {
-        memory_free(kept_name);
+        memory_free(entry.name);
         return status;
     }
-    for (size_t i = 0; i < registry->count; i++) {
-        if (strcmp(registry->entries[i].name, name) == 0)
-            registry->entries[i].findable = false;
-    }
-    registry->entries[registry->count++] = (struct entry){.model = loaded,
-                                                          .name = kept_name,
-                                                          .given = given,
-                                                          .findable = true,
-                                                          .last_used = ++registry->clock};
+    take_name(registry, name->canonical, entry.given);
+    entry.findable = true;
+    entry.last_used = ++registry->clock;
+    registry->entries[registry->count++] = entry;
     registry->only_model = NULL;
-    *model = loaded;
+    *model = entry.model;
     return SEMBED_OK;
 }
 
@@ -346,14 +344,17 @@ static bool is_loaded(const struct entry *entry, const char *folder)
 sembed_status sembed_registry_load(sembed_registry *registry, const char *name, const char *folder,
                                    const sembed_poll *poll, sembed_error *error)
 {
-    sembed_status status = check_name(name, error);
+    struct model_name parsed;
+    sembed_status status = model_name_parse(name, &parsed, error);
     if (status != SEMBED_OK)
         return status;
     const struct sembed_model *model;
     pthread_mutex_lock(&registry->lock);
-    if (!is_loaded(find_entry(registry, name), folder))
-        status = load_entry(registry, name, folder, true, poll, &model, error);
+    if (!is_loaded(find_entry(registry, parsed.canonical), folder))
+        status = load_entry(registry, &parsed, folder, (struct entry){.given = true}, poll, &model,
+                            error);
     pthread_mutex_unlock(&registry->lock);
+    model_name_free(&parsed);
     return status;
 }
 
@@ -427,31 +428,76 @@ static sembed_status not_found(const struct sembed_registry *registry, const cha
                      names);
 }
 
+/* The loaded model of that name, which is used now; NULL: there is none. */
+static const sembed_model *find_used(struct sembed_registry *registry, const char *name)
+{
+    struct entry *entry = find_entry(registry, name);
+    if (!entry)
+        return NULL;
+    entry->last_used = ++registry->clock;
+    return entry->model;
+}
+
+/* A name with something behind an @ that is no precision, and that no folder has either. */
+static sembed_status error_unknown_precision(const char *name, sembed_error *error)
+{
+    return error_set(error, SEMBED_NOT_FOUND,
+                     "model '%s': expected a precision behind the @: f32, bf16 or int8; found '%s'",
+                     name, strrchr(name, '@') + 1);
+}
+
+/* SEMBED_NOT_FOUND, its message with the names that there are. */
+static sembed_status refuse_name(const struct sembed_registry *registry,
+                                 const struct model_name *name, sembed_error *error)
+{
+    sembed_listing listing;
+    if (strchr(name->base, '@'))
+        return error_unknown_precision(name->base, error);
+    sembed_status status = list_models(registry, &listing, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = not_found(registry, name->base, &listing, error);
+    sembed_listing_free(&listing);
+    return status;
+}
+
+static sembed_status acquire_parsed(struct sembed_registry *registry, const struct model_name *name,
+                                    const sembed_poll *poll, const sembed_model **model,
+                                    sembed_error *error)
+{
+    *model = find_used(registry, name->canonical);
+    if (*model)
+        return SEMBED_OK;
+    const struct entry *base = find_entry(registry, name->base);
+    bool derived = base && base->given;
+    if (derived)
+        return load_entry(registry, name, base->model->folder, (struct entry){.derived = true},
+                          poll, model, error);
+    char *folder;
+    sembed_status status = find_on_path(registry->path, name->base, &folder, error);
+    if (status != SEMBED_OK)
+        return status;
+    if (!folder)
+        return refuse_name(registry, name, error);
+    status = load_entry(registry, name, folder, (struct entry){0}, poll, model, error);
+    memory_free(folder);
+    return status;
+}
+
 static sembed_status acquire_named(struct sembed_registry *registry, const char *name,
                                    const sembed_poll *poll, const sembed_model **model,
                                    sembed_error *error)
 {
-    struct entry *entry = find_entry(registry, name);
-    if (entry) {
-        entry->last_used = ++registry->clock;
-        *model = entry->model;
+    /* Hosts ask for every row: most names are those of a model that is loaded, letter by letter. */
+    *model = find_used(registry, name);
+    if (*model)
         return SEMBED_OK;
-    }
-    char *folder;
-    sembed_status status = find_on_path(registry->path, name, &folder, error);
+    struct model_name parsed;
+    sembed_status status = model_name_parse(name, &parsed, error);
     if (status != SEMBED_OK)
         return status;
-    if (folder) {
-        status = load_entry(registry, name, folder, false, poll, model, error);
-        memory_free(folder);
-        return status;
-    }
-    sembed_listing listing;
-    status = list_models(registry, &listing, error);
-    if (status != SEMBED_OK)
-        return status;
-    status = not_found(registry, name, &listing, error);
-    sembed_listing_free(&listing);
+    status = acquire_parsed(registry, &parsed, poll, model, error);
+    model_name_free(&parsed);
     return status;
 }
 
@@ -461,6 +507,21 @@ static void note_use(struct sembed_registry *registry, const sembed_model *model
     for (size_t i = 0; i < registry->count; i++)
         if (registry->entries[i].model == model)
             registry->entries[i].last_used = ++registry->clock;
+}
+
+/* The one of several precisions of one model that a NULL name means: the plain one, else the first.
+ * NULL: there are several models, or none. */
+static const char *only_name(const sembed_listing *listing)
+{
+    const char *only = NULL;
+    for (size_t i = 0; i < listing->count; i++) {
+        const char *name = listing->entries[i].name;
+        if (only && !model_name_same_base(only, name))
+            return NULL;
+        if (!only || strlen(name) < strlen(only))
+            only = name;
+    }
+    return only;
 }
 
 static sembed_status acquire_only(struct sembed_registry *registry, const sembed_poll *poll,
@@ -475,10 +536,9 @@ static sembed_status acquire_only(struct sembed_registry *registry, const sembed
     sembed_status status = list_models(registry, &listing, error);
     if (status != SEMBED_OK)
         return status;
-    if (listing.count == 1)
-        status = acquire_named(registry, listing.entries[0].name, poll, model, error);
-    else
-        status = not_found(registry, NULL, &listing, error);
+    const char *name = only_name(&listing);
+    status = name ? acquire_named(registry, name, poll, model, error)
+                  : not_found(registry, NULL, &listing, error);
     registry->only_model = *model;
     sembed_listing_free(&listing);
     return status;
@@ -489,11 +549,6 @@ sembed_status sembed_registry_acquire(sembed_registry *registry, const char *nam
                                       sembed_error *error)
 {
     *model = NULL;
-    if (name) {
-        sembed_status status = check_name(name, error);
-        if (status != SEMBED_OK)
-            return status;
-    }
     pthread_mutex_lock(&registry->lock);
     sembed_status status = name ? acquire_named(registry, name, poll, model, error)
                                 : acquire_only(registry, poll, model, error);
@@ -509,15 +564,15 @@ sembed_status sembed_registry_compile(sembed_registry *registry, const char *nam
     const sembed_model *model;
     *bytes = 0;
     pthread_mutex_lock(&registry->lock);
-    sembed_status status = check_name(name, error);
-    if (status == SEMBED_OK && !registry->images.folder)
+    sembed_status status = SEMBED_OK;
+    if (!registry->images.folder)
         status = error_set(error, SEMBED_IO, "no cache folder is set");
     if (status == SEMBED_OK)
         status = acquire_named(registry, name, poll, &model, error);
     struct sembed_model *compiled = NULL;
     sembed_error notice = {0};
     if (status == SEMBED_OK)
-        status = compiled_load(name, model->folder, model->architecture.encoder.precision,
+        status = compiled_load(model->name, model->folder, model->architecture.encoder.precision,
                                &registry->images, poll, &compiled, &notice, error);
     if (status == SEMBED_OK && !compiled->image.map.mapping)
         status = error_set(error, notice.code, "%s", notice.message);

@@ -10,7 +10,7 @@
  *
  * All but texts, query and documents may be left out. A request that fails gets {"error": "..."}.
  *
- *     embed FOLDER <requests >answers
+ *     embed FOLDER[@bf16|@int8] <requests >answers
  */
 #include "core/sembed.h"
 
@@ -184,13 +184,37 @@ static void answer(struct session *session, const json_t *json)
     free(request.numbers);
 }
 
+/* "FOLDER@int8" is the folder before the @ in that precision; a name of "model@int8" says so. */
+static sembed_status load_folder(sembed_registry *registry, const char *argument, char name[16],
+                                 sembed_error *error)
+{
+    static const char *const suffixes[] = {"@f32", "@bf16", "@int8"};
+    size_t length = strlen(argument);
+    const char *suffix = "";
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        size_t end = strlen(suffixes[i]);
+        if (length > end && strcmp(argument + length - end, suffixes[i]) == 0) {
+            suffix = suffixes[i];
+            length -= end;
+            break;
+        }
+    }
+    snprintf(name, 16, "model%s", suffix);
+    char *folder = allocate(length + 1, 1);
+    memcpy(folder, argument, length);
+    sembed_status status = sembed_registry_load(registry, name, folder, NULL, error);
+    free(folder);
+    return status;
+}
+
 static sembed_status open_session(struct session *session, const char *folder)
 {
+    char name[16];
     sembed_status status = sembed_registry_create(NULL, &session->registry, &session->error);
     if (status == SEMBED_OK)
-        status = sembed_registry_load(session->registry, "model", folder, NULL, &session->error);
+        status = load_folder(session->registry, folder, name, &session->error);
     if (status == SEMBED_OK)
-        status = sembed_registry_acquire(session->registry, "model", NULL, &session->model,
+        status = sembed_registry_acquire(session->registry, name, NULL, &session->model,
                                          &session->error);
     if (status == SEMBED_OK)
         status = sembed_context_create(&session->context, &session->error);
@@ -201,7 +225,7 @@ int main(int argc, char **argv)
 {
     struct session session = {0};
     if (argc != 2) {
-        fputs("usage: embed FOLDER <requests >answers\n", stderr);
+        fputs("usage: embed FOLDER[@bf16|@int8] <requests >answers\n", stderr);
         return 2;
     }
     bool failed = open_session(&session, argv[1]) != SEMBED_OK;

@@ -156,6 +156,76 @@ static void long_relative_distances(void **state)
     check_shape_with_engine(&shapes[5], (const size_t[]){300, 1}, 2);
 }
 
+/* ------------------------------------------------------------------------------------- precision */
+
+/* The least cosine of a token's hidden state with the reference's. */
+static double least_cosine(const struct random_encoder *random, const struct random_texts *texts,
+                           const float *hidden)
+{
+    const struct encoder_config *config = &random->shape.config;
+    double least = 1;
+    for (size_t text = 0; text < texts->packed.texts; text++) {
+        size_t start = texts->starts[text], tokens = texts->starts[text + 1] - start;
+        double *expected = malloc(tokens * config->hidden_size * sizeof *expected);
+        assert_non_null(expected);
+        reference_encode(config, &random->weights, texts->ids + start, texts->types + start, tokens,
+                         config->layers, expected);
+        for (size_t t = 0; t < tokens; t++) {
+            double ab = 0, aa = 0, bb = 0;
+            for (size_t i = 0; i < config->hidden_size; i++) {
+                double a = hidden[(start + t) * config->hidden_size + i];
+                double b = expected[t * config->hidden_size + i];
+                ab += a * b, aa += a * a, bb += b * b;
+            }
+            least = fmin(least, ab / sqrt(aa * bb));
+        }
+        free(expected);
+    }
+    return least;
+}
+
+/* In every dress of the family. The numbers differ from float32's: otherwise it was not this precision
+ * that computed. */
+static void check_precision(const struct random_shape *shape, enum precision precision,
+                            double cosine)
+{
+    struct random_encoder random;
+    struct random_texts texts;
+    struct encoder *encoder;
+    struct encoder_session *session;
+    sembed_error error = {0};
+    const float *hidden;
+    struct random_shape other = *shape;
+    other.config.precision = precision;
+    random_encoder_create(&other, &random);
+    random_texts_create(&other, lengths, TEXTS, &texts);
+    create(&random, &encoder, &session);
+    assert_ok(encoder_run(encoder, session, &texts.packed, 0, NULL, &hidden, &error), error);
+    double least = least_cosine(&random, &texts, hidden);
+    if (!(least >= cosine && least < 1 - 1e-7))
+        fail_msg("%s, %s: expected a cosine of at least %g and below 1, found %.9g",
+                 precision_name(precision), shape->name, cosine, least);
+    encoder_destroy(encoder);
+    encoder_session_destroy(session);
+    random_texts_destroy(&texts);
+    random_encoder_destroy(&random);
+}
+
+static void hidden_states_are_near_at_each_precision(void **state)
+{
+    static const double cosines[] = {[PRECISION_BF16] = 0.9998, [PRECISION_INT8] = 0.995};
+    (void)state;
+    for (enum precision precision = PRECISION_BF16; precision <= PRECISION_INT8; precision++) {
+        sembed_error error = {0};
+        if (gemm_check_precision(precision, &error) != SEMBED_OK) {
+            print_message("skipped: %s\n", error.message);
+            skip();
+        }
+        for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
+            check_precision(&shapes[s], precision, cosines[precision]);
+    }
+}
+
 /* ------------------------------------------------------------------------------------ flat bytes */
 
 static unsigned char *save(const struct encoder *encoder, size_t *size)
@@ -215,8 +285,16 @@ static void flat_bytes_make_the_same_encoder(void **state)
     (void)state;
     for (size_t e = 0; gemm_engine_choice(e); e++) {
         assert_int_equal(setenv("SEMBED_ENGINE", gemm_engine_choice(e), 1), 0);
-        for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
-            check_flat_bytes(&shapes[s]);
+        for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+            for (enum precision precision = PRECISION_F32; precision <= PRECISION_INT8;
+                 precision++) {
+                sembed_error error = {0};
+                struct random_shape shape = shapes[s];
+                shape.config.precision = precision;
+                if (gemm_check_precision(precision, &error) == SEMBED_OK)
+                    check_flat_bytes(&shape);
+            }
+        }
     }
     unsetenv("SEMBED_ENGINE");
 }
@@ -498,6 +576,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hidden_states_are_those_of_the_reference),
         cmocka_unit_test(long_relative_distances),
+        cmocka_unit_test(hidden_states_are_near_at_each_precision),
         cmocka_unit_test(flat_bytes_make_the_same_encoder),
         WITH_FIXTURE(ids_and_types_out_of_range),
         WITH_FIXTURE(lengths_out_of_range),

@@ -58,7 +58,8 @@ static void check_split(const struct batch *batch, size_t first, size_t count)
     for (size_t i = 0; i < count; i++) {
         size_t numbers = (starts[i + 1] - starts[i]) * width, start = starts[i] * width;
         if (memcmp(hidden + start, alone + start, numbers * sizeof *hidden) != 0)
-            fail_msg("%s, %s: text %zu has other bits among texts %zu to %zu", gemm_engine_name(),
+            fail_msg("%s, %s, %s: text %zu has other bits among texts %zu to %zu",
+                     gemm_engine_name(), precision_name(batch->shape->config.precision),
                      batch->shape->name, first + i, first, first + count - 1);
     }
 }
@@ -101,8 +102,18 @@ static void bits_do_not_depend_on_the_batch(void **state)
     (void)state;
     for (size_t e = 0; gemm_engine_choice(e); e++) {
         assert_int_equal(setenv("SEMBED_ENGINE", gemm_engine_choice(e), 1), 0);
-        for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
-            check_shape(&shapes[s]);
+        for (enum precision precision = PRECISION_F32; precision <= PRECISION_INT8; precision++) {
+            sembed_error error = {0};
+            if (gemm_check_precision(precision, &error) != SEMBED_OK) {
+                print_message("not run: %s\n", error.message);
+                continue;
+            }
+            for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+                struct random_shape shape = shapes[s];
+                shape.config.precision = precision;
+                check_shape(&shape);
+            }
+        }
     }
     unsetenv("SEMBED_ENGINE");
 }

@@ -123,7 +123,7 @@ static void check_add_norm(const struct kernels *set)
             reference_norm(&norm, sum, expected + row * width);
         }
         x[3 * width] = CANARY;
-        set->add_norm(&norm, y, 3, x);
+        set->add_norm(&norm, &(struct product){.width = width, .numbers = y}, 3, x, NULL);
         assert_true(x[3 * width] == CANARY);
         for (size_t i = 0; i < 3 * width; i++)
             assert_near(x[i], expected[i], 5e-5, set->name, "add_norm");
@@ -150,7 +150,7 @@ static void check_norm_accuracy(const struct kernels *set)
         for (size_t i = 0; i < 384; i++)
             sum[i] = (double)(x[i] + y[i]);
         reference_norm(&norm, sum, expected);
-        set->add_norm(&norm, y, 1, x);
+        set->add_norm(&norm, &(struct product){.width = 384, .numbers = y}, 1, x, NULL);
         for (size_t i = 0; i < 384; i++)
             assert_near(x[i], expected[i], 4e-7, set->name, "accuracy of add_norm");
     }

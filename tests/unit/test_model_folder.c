@@ -3,6 +3,7 @@
 #include "tests/unit/folder.h"
 #include "tests/unit/unit.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -350,6 +351,102 @@ static void loading_and_embedding_can_be_canceled(void **state)
     sembed_registry_destroy(own);
 }
 
+static const sembed_model *acquire(sembed_registry *own, const char *name)
+{
+    const sembed_model *model;
+    sembed_error error = {0};
+    assert_ok(sembed_registry_acquire(own, name, NULL, &model, &error), error);
+    return model;
+}
+
+static void assert_described(const sembed_model *model, const char *name, const char *precision)
+{
+    sembed_model_info info;
+    sembed_model_describe(model, &info);
+    assert_string_equal(info.name, name);
+    assert_string_equal(info.precision, precision);
+}
+
+/* Two precisions of one folder side by side, found on the path and given; "@f32" is the plain name. */
+static void precisions_are_models_of_their_own(void **state)
+{
+    (void)state;
+    sembed_registry *own;
+    sembed_error error = {0};
+    const sembed_model *half, *plain;
+    sembed_listing listing;
+    assert_ok(sembed_registry_create(fixtures_folder(), &own, &error), error);
+    sembed_status status = sembed_registry_acquire(own, FIXTURE "@bf16", NULL, &half, &error);
+    if (status == SEMBED_UNSUPPORTED) {
+        print_message("skipped: %s\n", error.message);
+        sembed_registry_destroy(own);
+        skip();
+    }
+    assert_ok(status, error);
+    plain = acquire(own, FIXTURE "@f32");
+    assert_ptr_equal(acquire(own, FIXTURE), plain);
+    assert_ptr_equal(acquire(own, FIXTURE "@bf16"), half);
+    assert_ptr_not_equal(half, plain);
+    assert_described(plain, FIXTURE, "f32");
+    assert_described(half, FIXTURE "@bf16", "bf16");
+    assert_described(acquire(own, FIXTURE "@int8"), FIXTURE "@int8", "int8");
+    assert_ok(sembed_registry_list(own, &listing, &error), error);
+    size_t found = 0;
+    for (size_t i = 0; i < listing.count; i++) {
+        bool is_half = strcmp(listing.entries[i].name, FIXTURE "@bf16") == 0;
+        found += is_half;
+        if (is_half)
+            assert_string_equal(listing.entries[i].precision, "bf16");
+    }
+    assert_int_equal(found, 1);
+    sembed_listing_free(&listing);
+    sembed_registry_destroy(own);
+}
+
+/* A given name goes with every precision, and takes all of them along when it is given anew. */
+static void given_names_have_precisions_too(void **state)
+{
+    (void)state;
+    sembed_registry *own;
+    sembed_error error = {0};
+    const sembed_model *half, *again;
+    char *first = folder_copy_fixture(FIXTURE), *second = folder_copy_fixture(FIXTURE);
+    assert_ok(sembed_registry_create(NULL, &own, &error), error);
+    assert_ok(sembed_registry_load(own, "given", first, NULL, &error), error);
+    sembed_status status = sembed_registry_acquire(own, "given@bf16", NULL, &half, &error);
+    if (status == SEMBED_OK) {
+        sembed_model_info info;
+        assert_ptr_equal(acquire(own, NULL), acquire(own, "given"));
+        assert_ok(sembed_registry_set_path(own, "/nowhere", &error), error);
+        assert_ptr_equal(acquire(own, "given@bf16"), half);
+        assert_ok(sembed_registry_load(own, "given", second, NULL, &error), error);
+        again = acquire(own, "given@bf16");
+        sembed_model_describe(again, &info);
+        assert_string_equal(info.folder, second);
+    } else
+        assert_int_equal(status, SEMBED_UNSUPPORTED);
+    sembed_registry_destroy(own);
+    folder_remove(first);
+    folder_remove(second);
+}
+
+static void unknown_precisions_list_those_that_exist(void **state)
+{
+    (void)state;
+    const sembed_model *model;
+    sembed_error error = {0};
+    assert_fails(sembed_registry_acquire(registry, FIXTURE "@int4", NULL, &model, &error),
+                 SEMBED_NOT_FOUND, error, "f32, bf16 or int8; found 'int4'");
+    assert_fails(sembed_registry_acquire(registry, "@int8", NULL, &model, &error),
+                 SEMBED_INVALID_ARGUMENT, error, "model name ''");
+    assert_fails(sembed_registry_acquire(registry, "no-such@int8", NULL, &model, &error),
+                 SEMBED_NOT_FOUND, error, "model 'no-such' is not found");
+    assert_int_equal(setenv("SEMBED_ENGINE", "openblas", 1), 0);
+    assert_fails(sembed_registry_acquire(registry, "mpnet@int8", NULL, &model, &error),
+                 SEMBED_UNSUPPORTED, error, "precision int8 needs oneDNN");
+    unsetenv("SEMBED_ENGINE");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +463,9 @@ int main(void)
         cmocka_unit_test(the_only_model_is_the_default),
         cmocka_unit_test(another_path_finds_other_models),
         cmocka_unit_test(loading_and_embedding_can_be_canceled),
+        cmocka_unit_test(precisions_are_models_of_their_own),
+        cmocka_unit_test(given_names_have_precisions_too),
+        cmocka_unit_test(unknown_precisions_list_those_that_exist),
     };
     return cmocka_run_group_tests_name("model folder", tests, create_registry, destroy_registry);
 }

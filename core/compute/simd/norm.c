@@ -1,10 +1,8 @@
 /* Number types, embeddings, layer normalisation. */
+#include "core/compute/simd/product.h"
 #include "core/compute/simd/simd.h"
-#include "core/compute/simd/vector.h"
 
 #include <math.h>
-
-typedef uint16_t vshort __attribute__((vector_size(VECTOR_BYTES / 2)));
 
 /* IEEE half precision. Shifted into place its exponent is too small by 112; a product sets that
  * right, subnormal numbers included. The exponent 31 (infinity, not a number) becomes 255. */
@@ -92,19 +90,35 @@ INLINE float row_variance(const float *x, size_t width, float mean)
     return (sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest) / (float)width;
 }
 
-/* x[width] becomes its normalisation. The deviations are taken from the mean, not from a sum of
- * squares, which would cancel. */
-INLINE void normalize_row(const struct norm *norm, float *x)
+/* x[width] becomes its normalisation, and row `row` of `to` the same in that precision (float32:
+ * nothing). The deviations are taken from the mean, not from a sum of squares, which would cancel. */
+INLINE void normalize_row(const struct norm *norm, float mean, float *x, const enum precision into,
+                          const struct operand *to, size_t row)
 {
-    float mean = row_mean(x, norm->width);
-    float variance = row_variance(x, norm->width, mean);
-    float inverse = 1.0f / sqrtf(variance + norm->epsilon);
-    size_t i = 0;
-    for (; i + LANES <= norm->width; i += LANES)
-        store(x + i,
-              (load(x + i) - mean) * inverse * load(norm->scale + i) + load(norm->shift + i));
-    for (; i < norm->width; i++)
-        x[i] = (x[i] - mean) * inverse * norm->scale[i] + norm->shift[i];
+    size_t width = norm->width, i = 0;
+    float inverse = 1.0f / sqrtf(row_variance(x, width, mean) + norm->epsilon);
+    uint16_t *brains = into == PRECISION_BF16 ? (uint16_t *)to->numbers + row * width : NULL;
+    struct range range = {{0}, {0}};
+    for (; i + LANES <= width; i += LANES) {
+        vfloat y = (load(x + i) - mean) * inverse * load(norm->scale + i) + load(norm->shift + i);
+        store(x + i, y);
+        if (into == PRECISION_BF16)
+            store_brain(brains + i, y);
+        if (into == PRECISION_INT8)
+            range_add(&range, y);
+    }
+    if (i < width) {
+        size_t rest = width - i;
+        vfloat y = (load_first(x + i, rest) - mean) * inverse * load_first(norm->scale + i, rest) +
+                   load_first(norm->shift + i, rest);
+        store_first(x + i, y, rest);
+        if (into == PRECISION_BF16)
+            store_brain_first(brains + i, y, rest);
+        if (into == PRECISION_INT8)
+            range_add(&range, load_first(x + i, rest));
+    }
+    if (into == PRECISION_INT8)
+        quantize_row(x, &range, to, row);
 }
 
 static const void *table_row(const struct tensor *table, size_t row)
@@ -131,18 +145,38 @@ void NAME(embed_norm)(const struct tensor tables[EMBEDDING_TABLES],
         if (tables[t].data)
             add_numbers(tables[t].type, table_row(&tables[t], rows[t]), norm->width, y);
     }
-    normalize_row(norm, y);
+    normalize_row(norm, row_mean(y, norm->width), y, PRECISION_F32, NULL, 0);
 }
 
-void NAME(add_norm)(const struct norm *norm, const float *y, size_t rows, float *x)
+/* x[width] += a row of y; returns the mean. */
+INLINE float add_row(const enum precision from, const struct product *y, size_t r, float *x)
 {
-    size_t width = norm->width;
-    for (size_t row = 0; row < rows; row++, x += width, y += width) {
-        size_t i = 0;
-        for (; i + LANES <= width; i += LANES)
-            store(x + i, load(x + i) + load(y + i));
-        for (; i < width; i++)
-            x[i] += y[i];
-        normalize_row(norm, x);
+    struct product_row row = product_row(y, r);
+    size_t i = 0;
+    for (; i + LANES <= y->width; i += LANES)
+        store(x + i, load(x + i) + value(from, y, &row, i));
+    if (i < y->width)
+        store_first(x + i, load_first(x + i, y->width - i) + value_first(from, y, &row, i),
+                    y->width - i);
+    return row_mean(x, y->width);
+}
+
+INLINE void add_norm_rows(const struct norm *norm, const enum precision precision,
+                          const struct product *y, size_t rows, float *x, const struct operand *to)
+{
+    for (size_t row = 0; row < rows; row++, x += norm->width) {
+        float mean = add_row(precision, y, row, x);
+        normalize_row(norm, mean, x, precision, to, row);
     }
+}
+
+void NAME(add_norm)(const struct norm *norm, const struct product *y, size_t rows, float *x,
+                    const struct operand *to)
+{
+    if (y->precision == PRECISION_F32)
+        add_norm_rows(norm, PRECISION_F32, y, rows, x, to);
+    else if (y->precision == PRECISION_BF16)
+        add_norm_rows(norm, PRECISION_BF16, y, rows, x, to);
+    else
+        add_norm_rows(norm, PRECISION_INT8, y, rows, x, to);
 }

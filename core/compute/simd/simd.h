@@ -11,7 +11,13 @@
 void NAME(widen)(enum number_type type, const void *from, size_t count, float *to);
 void NAME(embed_norm)(const struct tensor tables[EMBEDDING_TABLES],
                       const size_t rows[EMBEDDING_TABLES], const struct norm *norm, float *y);
-void NAME(add_norm)(const struct norm *norm, const float *y, size_t rows, float *x);
+void NAME(add_norm)(const struct norm *norm, const struct product *y, size_t rows, float *x,
+                    const struct operand *to);
+void NAME(finish)(enum activation activation, const struct product *y, size_t rows,
+                  const struct operand *to);
+void NAME(narrow)(const float *x, size_t rows, const struct operand *to);
+void NAME(quantize_weights)(const float *weight, size_t outputs, size_t inputs, int8_t *numbers,
+                            float *scales, float *sums);
 void NAME(bias_activate)(enum activation activation, const float *bias, size_t rows, size_t width,
                          float *y);
 void NAME(attention)(const struct attention_input *input, float *context, float *scratch);

@@ -124,6 +124,9 @@ INLINE vfloat magnitude(vfloat a)
 
 INLINE float sum_lanes(vfloat vector)
 {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps(vector);
+#else
     float lane[LANES];
     memcpy(lane, &vector, sizeof lane);
     for (size_t width = LANES / 2; width > 0; width /= 2) {
@@ -131,6 +134,20 @@ INLINE float sum_lanes(vfloat vector)
             lane[i] += lane[i + width];
     }
     return lane[0];
+#endif
+}
+
+INLINE float largest_lane(vfloat vector)
+{
+#if defined(__AVX512F__)
+    return _mm512_reduce_max_ps(vector);
+#else
+    float lane[LANES];
+    memcpy(lane, &vector, sizeof lane);
+    for (size_t i = 1; i < LANES; i++)
+        lane[0] = lane[i] > lane[0] ? lane[i] : lane[0];
+    return lane[0];
+#endif
 }
 
 INLINE double sum_double_lanes(vdouble vector)
