@@ -21,7 +21,7 @@ static size_t base_length(const char *name, enum precision *precision)
     const char *at = strrchr(name, '@');
     *precision = PRECISION_F32;
     return at && precision_from_name(at + 1, strlen(at + 1), precision) ? (size_t)(at - name)
-                                                                         : strlen(name);
+                                                                        : strlen(name);
 }
 
 sembed_status model_name_parse(const char *text, struct model_name *name, sembed_error *error)
