@@ -5,10 +5,11 @@
 #include "storage/shmem.h"
 #include "utils/builtins.h"
 
-#define LISTING_COLUMNS 13
+#define LISTING_COLUMNS 14
 
 struct listed_model {
     char *name, *folder;
+    const char *precision;
     const sembed_model *model; /* NULL: not loaded in this backend */
 };
 
@@ -20,8 +21,9 @@ static struct listed_model *copy_listing(const sembed_listing *listing)
     for (size_t i = 0; i < listing->count; i++) {
         const sembed_listing_entry *entry = &listing->entries[i];
 
-        copy[i] = (struct listed_model){convert_message(entry->name),
-                                        convert_message(entry->folder), entry->model};
+        copy[i] =
+            (struct listed_model){convert_message(entry->name), convert_message(entry->folder),
+                                  entry->precision, entry->model};
     }
     return copy;
 }
@@ -57,20 +59,21 @@ static HeapTuple listing_row(TupleDesc columns, const struct listed_model *liste
     values[0] = CStringGetTextDatum(listed->name);
     values[1] = CStringGetTextDatum(listed->folder);
     values[2] = BoolGetDatum(listed->model != NULL);
+    values[3] = CStringGetTextDatum(listed->precision);
     if (listed->model) {
         sembed_model_describe(listed->model, &info);
-        values[3] = CStringGetTextDatum(info.architecture);
-        values[4] = Int64GetDatum((int64)info.dimensions);
-        values[5] = Int64GetDatum((int64)info.max_tokens);
-        values[6] = Int64GetDatum((int64)info.layers);
-        values[7] = Int64GetDatum((int64)info.parameters);
-        values[8] = CStringGetTextDatum(info.similarity);
-        values[9] = Int64GetDatum((int64)info.labels);
-        values[10] = Int64GetDatum((int64)info.private_bytes);
-        values[11] = Int64GetDatum((int64)info.shared_bytes);
-        values[12] = Float8GetDatum(info.load_milliseconds);
+        values[4] = CStringGetTextDatum(info.architecture);
+        values[5] = Int64GetDatum((int64)info.dimensions);
+        values[6] = Int64GetDatum((int64)info.max_tokens);
+        values[7] = Int64GetDatum((int64)info.layers);
+        values[8] = Int64GetDatum((int64)info.parameters);
+        values[9] = CStringGetTextDatum(info.similarity);
+        values[10] = Int64GetDatum((int64)info.labels);
+        values[11] = Int64GetDatum((int64)info.private_bytes);
+        values[12] = Int64GetDatum((int64)info.shared_bytes);
+        values[13] = Float8GetDatum(info.load_milliseconds);
     } else {
-        memset(nulls + 3, true, LISTING_COLUMNS - 3);
+        memset(nulls + 4, true, LISTING_COLUMNS - 4);
     }
     return heap_form_tuple(columns, values, nulls);
 }

@@ -355,8 +355,8 @@ COMMENT ON AGGREGATE triplet_accuracy(real[], real[], real[], text) IS
 
 /* Restricted to the leader, because "loaded" speaks of this very process. */
 CREATE FUNCTION sembed_models(
-    OUT name text, OUT folder text, OUT loaded boolean, OUT architecture text,
-    OUT dimensions bigint, OUT max_tokens bigint, OUT layers bigint,
+    OUT name text, OUT folder text, OUT loaded boolean, OUT "precision" text,
+    OUT architecture text, OUT dimensions bigint, OUT max_tokens bigint, OUT layers bigint,
     OUT parameters bigint, OUT similarity text, OUT labels bigint,
     OUT private_bytes bigint, OUT shared_bytes bigint, OUT load_ms double precision)
     RETURNS SETOF record
@@ -366,8 +366,8 @@ COMMENT ON FUNCTION sembed_models() IS
     'models on sembed.model_path; what they are where this session has loaded them';
 
 CREATE VIEW sembed_models AS
-    SELECT name, folder, loaded, architecture, dimensions, max_tokens, layers, parameters,
-        similarity, labels, private_bytes, shared_bytes, load_ms
+    SELECT name, folder, loaded, precision, architecture, dimensions, max_tokens, layers,
+        parameters, similarity, labels, private_bytes, shared_bytes, load_ms
     FROM sembed_models();
 COMMENT ON VIEW sembed_models IS
     'models on sembed.model_path; what they are where this session has loaded them';

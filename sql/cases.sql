@@ -80,10 +80,11 @@ SELECT is_same('[[1, "a", null, [0.5]]]', '[[1.000001, "a", null, [0.5]]]') AS s
 
 CREATE TABLE outcomes AS
 SELECT object ->> 'name' AS name, object -> 'result' AS result, coalesce(object -> 'error' ->> 'postgresql', object ->> 'error') AS error,
-       outcome(spelled(coalesce(object ->> 'sql', object ->> 'postgresql')), object -> 'settings') AS found
+       object ->> 'needs' AS needs, outcome(spelled(coalesce(object ->> 'sql', object ->> 'postgresql')), object -> 'settings') AS found
 FROM json_lines(:'cases') WHERE object -> 'sql' IS NOT NULL OR object -> 'postgresql' IS NOT NULL;
 SELECT count(*) > 200 AS cases FROM outcomes;
 SELECT name, coalesce(error, left(result::text, 100)) AS expected, left(found::text, 100) AS found FROM outcomes
-WHERE CASE WHEN error IS NULL THEN NOT is_same(result, found) ELSE coalesce(position(error IN found ->> 'error'), 0) = 0 END;
+WHERE CASE WHEN error IS NULL THEN NOT is_same(result, found) ELSE coalesce(position(error IN found ->> 'error'), 0) = 0 END
+  AND NOT coalesce(starts_with(found ->> 'error', 'precision ' || needs || ' needs'), false); -- not on this processor or build
 DROP TABLE outcomes;
 DROP FUNCTION spelled(json), spelled(text), outcome, is_same;

@@ -1,9 +1,9 @@
 /*
- * sembed_models → name, folder, loaded, architecture, dimensions, max_tokens, layers, parameters,
- * similarity, labels, private_bytes, shared_bytes, load_ms
+ * sembed_models → name, folder, loaded, precision, architecture, dimensions, max_tokens, layers,
+ * parameters, similarity, labels, private_bytes, shared_bytes, load_ms
  *
  * A row for each model on the model path or loaded. What a model is becomes known when it is loaded;
- * until then those columns are NULL.
+ * until then the columns from architecture on are NULL.
  */
 #include "sqlite/extension.h"
 
@@ -11,6 +11,7 @@ enum column {
     COLUMN_NAME,
     COLUMN_FOLDER,
     COLUMN_LOADED,
+    COLUMN_PRECISION,
     COLUMN_ARCHITECTURE,
     COLUMN_DIMENSIONS,
     COLUMN_MAX_TOKENS,
@@ -94,6 +95,8 @@ static sembed_status models_column(struct table_rows *rows, size_t row, int colu
         result_string(context, entry->folder);
     } else if (column == COLUMN_LOADED) {
         sqlite3_result_int(context, entry->model != NULL);
+    } else if (column == COLUMN_PRECISION) {
+        result_string(context, entry->precision);
     } else if (entry->model) {
         sembed_model_info info;
         sembed_model_describe(entry->model, &info);
@@ -110,9 +113,10 @@ static void models_stop(struct table_rows *rows)
 const struct table_function table_sembed_models = {
     .name = "sembed_models",
     .usage = "sembed_models",
-    .columns = "name TEXT, folder TEXT, loaded INTEGER, architecture TEXT, dimensions INTEGER, "
-               "max_tokens INTEGER, layers INTEGER, parameters INTEGER, similarity TEXT, "
-               "labels INTEGER, private_bytes INTEGER, shared_bytes INTEGER, load_ms REAL",
+    .columns = "name TEXT, folder TEXT, loaded INTEGER, precision TEXT, architecture TEXT, "
+               "dimensions INTEGER, max_tokens INTEGER, layers INTEGER, parameters INTEGER, "
+               "similarity TEXT, labels INTEGER, private_bytes INTEGER, shared_bytes INTEGER, "
+               "load_ms REAL",
     .column_count = COLUMN_COUNT,
     .state_size = sizeof(struct models),
     .start = models_start,

@@ -413,6 +413,60 @@ case("negative_mse of nothing", f"SELECT negative_mse({literal([1])}, NULL)", re
 case("sembed_models", "SELECT architecture, dimensions, max_tokens, layers, similarity, labels FROM sembed_models "
      "WHERE name = 'tiny-bert'", result=[["bert", 24, 64, 2, "cosine", 0]])
 
+# -------------------------------------------------------------------------------------- precisions
+
+
+def yes(condition):
+    return f"SELECT CASE WHEN {condition} THEN 'yes' ELSE 'no' END"
+
+
+pair = next(golden for golden in goldens("cross-bert")
+            if golden.get("scores") and is_plain(golden["query"] + golden["document"]) and golden["document"])
+pair_arguments = f"{quote(pair['query'])}, {quote(pair['document'])}"
+plain_text = quote(first["text"])
+case("f32 is the model as it is", f"SELECT embed('tiny-bert@f32', {plain_text})", result=[[first["embedding"]]])
+case("f32 is no other model", "SELECT name FROM sembed_models WHERE name = 'tiny-bert@f32'", result=[])
+# How near the reference: a cosine, and a score between 0 and 1.
+for precision, cosine, distance in (("bf16", 0.9995, 0.004), ("int8", 0.998, 0.02)):
+    needs = {"needs": precision}
+    name = f"tiny-bert@{precision}"
+    case(f"{precision} is near float32", yes(f"cos_sim(embed('{name}', {plain_text}), {literal(first['embedding'])}) > {cosine}"),
+         result=[["yes"]], **needs)
+    case(f"{precision} is another model than float32",
+         yes(f"embed('{name}', {plain_text}) <> embed('tiny-bert', {plain_text})"), result=[["yes"]], **needs)
+    case(f"{precision} by the setting", yes(f"embed({plain_text}) = embed('{name}', {plain_text})"),
+         settings={"model": name}, result=[["yes"]], **needs)
+    case(f"{precision} with options", result=[["yes"]], **needs,
+         sql=yes(f"embed('{name}', {plain_text}, {literal({'dims': 8, 'normalize': 'never'})}) = "
+                 f"truncate_dim(embed('{name}', {plain_text}), 8)"))
+    case(f"{precision}: one by one and many", result=[[1]], **needs,
+         sqlite=f"SELECT count(*) FROM embed_batch('{name}', json_array({quote(second['text'])}, {plain_text})) "
+                f"WHERE vector = embed('{name}', {plain_text})",
+         postgresql=f"SELECT count(*) FROM embed('{name}', ARRAY[{quote(second['text'])}, {plain_text}]) AS vector "
+                    f"WHERE vector = embed('{name}', {plain_text})")
+    case(f"{precision} in sembed_models",
+         f"SELECT loaded, precision, architecture, dimensions FROM sembed_models WHERE name = '{name}' "
+         f"AND (SELECT embed('{name}', 'a')) IS NOT NULL".replace(
+             "loaded,", "CASE WHEN loaded THEN 'yes' ELSE 'no' END,"),
+         result=[["yes", precision, "bert", 24]], **needs)
+    case(f"{precision} in the tokens of a text", f"SELECT token_count('{name}', {quote(sentence)})",
+         result=[[len(tiny.encode(sentence).ids)]], **needs)
+    case(f"rerank_score in {precision}",
+         yes(f"abs(rerank_score('cross-bert@{precision}', {pair_arguments}) - {pair['scores'][0]}) < {distance}"),
+         result=[["yes"]], **needs)
+    case(f"rerank in {precision}", f"SELECT count(*) FROM rerank('cross-bert@{precision}', 'river', {literal(['a', 'b', None])})",
+         result=[[2]], **needs)
+    case(f"image in {precision}", yes(f"sembed_compile('{name}') > 0"), result=[["yes"]], **needs)
+case("image in f32", yes("sembed_compile('tiny-bert@f32') = sembed_compile('tiny-bert')"), result=[["yes"]])
+case("precision in sembed_models", "SELECT precision FROM sembed_models WHERE name = 'tiny-bert'", result=[["f32"]])
+for wrong in ("int4", "INT8", "", "bf16 "):
+    case(f"precision '{wrong}'", f"SELECT embed('tiny-bert@{wrong}', 'a')",
+         error=f"model 'tiny-bert@{wrong}': expected a precision behind the @: f32, bf16 or int8; found '{wrong}'")
+case("rerank by an unknown precision", f"SELECT * FROM rerank('cross-bert@f16', 'a', {literal(['a'])})",
+     error="model 'cross-bert@f16': expected a precision behind the @: f32, bf16 or int8; found 'f16'")
+case("a precision of no model", "SELECT embed('nobody@int8', 'a')", error="model 'nobody' is not found; there are: ")
+case("a precision alone", "SELECT embed('@int8', 'a')", error="expected the name of a folder on the model path")
+
 names = [entry["name"] for entry in cases]
 assert len(set(names)) == len(names), [name for name in names if names.count(name) > 1]
 with open(HERE / "cases.jsonl", "w", encoding="utf-8") as file:

@@ -26,6 +26,7 @@ static void test_listing_before_and_after(void **state)
     (void)state;
     sqlite3 *database = open_database();
     assert_int_equal(query_integer(database, MODEL("loaded", FIXTURE)), 0);
+    assert_int_equal(query_integer(database, MODEL("precision = 'f32'", FIXTURE)), 1);
     assert_null(query_text(database, MODEL("dimensions", FIXTURE)));
     run(database, "SELECT embed('river')");
     char *row = query_text(database, MODEL("printf('%%d %%s %%d %%d %%d %%s', loaded, architecture,"
@@ -62,6 +63,33 @@ static void test_load_under_a_name(void **state)
     assert_int_equal(query_integer(database, "SELECT embed('mine', 'river') = embed('river')"), 1);
     assert_int_equal(query_integer(other, "SELECT embed('mine', 'river') = embed('river')"), 1);
     close_database(other);
+    close_database(database);
+}
+
+/* A precision behind the name is the model's own; other precisions come by the plain name alone. */
+static void test_load_in_a_precision(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_database();
+    run(database, "SELECT sembed_load('lent@f32', '%q/" FIXTURE "')", fixtures_folder());
+    assert_int_equal(query_integer(database, "SELECT embed('lent', 'river') = embed('river')"), 1);
+    char *message = NULL;
+    char *load =
+        sqlite3_mprintf("SELECT sembed_load('small@int8', '%q/" FIXTURE "')", fixtures_folder());
+    if (sqlite3_exec(database, load, NULL, NULL, &message) != SQLITE_OK) {
+        assert_non_null(strstr(message, "precision int8 needs"));
+        sqlite3_free(message);
+    } else {
+        assert_int_equal(query_integer(database,
+                                       "SELECT embed('small@int8', 'river') = embed('" FIXTURE
+                                       "@int8', 'river')"),
+                         1);
+        assert_int_equal(
+            query_integer(database, MODEL("precision = 'int8' AND loaded", "small@int8")), 1);
+        assert_fails(database, SQLITE_ERROR, "model 'small' is not found",
+                     "SELECT embed('small', 'river')");
+    }
+    sqlite3_free(load);
     close_database(database);
 }
 
@@ -256,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_models_outlive_connections),
         cmocka_unit_test(test_load_under_a_name),
+        cmocka_unit_test(test_load_in_a_precision),
         cmocka_unit_test(test_load_refuses_bad_arguments),
         cmocka_unit_test(test_names_cannot_leave_the_path),
         cmocka_unit_test(test_an_unknown_name_lists_the_known),

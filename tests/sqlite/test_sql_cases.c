@@ -103,14 +103,29 @@ static void check_error(sqlite3 *database, const char *sql, const char *name, co
     sqlite3_free(message);
 }
 
-/* True where the case is for SQLite. */
+/* Whether this processor and build compute in a precision; where not, the error says what it needs. */
+static bool has_precision(sqlite3 *database, const char *precision)
+{
+    char *sql = sqlite3_mprintf("SELECT embed('tiny-bert@%q', 'a')", precision), *message = NULL;
+    char *lacking = sqlite3_mprintf("precision %s needs", precision);
+    bool has = sqlite3_exec(database, sql, NULL, NULL, &message) == SQLITE_OK;
+    if (!has && strncmp(message, lacking, strlen(lacking)) != 0)
+        fail_msg("%s: expected '%s …', found '%s'", sql, lacking, message);
+    sqlite3_free(sql);
+    sqlite3_free(message);
+    sqlite3_free(lacking);
+    return has;
+}
+
+/* True where the case is for SQLite, and for this processor and build. */
 static bool check_case(sqlite3 *database, const json_t *line)
 {
     const char *name = json_string_value(json_object_get(line, "name"));
     const char *written = json_string_value(json_object_get(line, "sql"));
     if (!written)
         written = json_string_value(json_object_get(line, "sqlite"));
-    if (!written)
+    const char *precision = json_string_value(json_object_get(line, "needs"));
+    if (!written || (precision && !has_precision(database, precision)))
         return false;
     json_t *settings = json_object_get(line, "settings"), *value;
     const char *key;
