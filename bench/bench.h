@@ -10,10 +10,11 @@
 /* ------------------------------------------------------------------------------------ commands */
 
 struct bench_options {
-    const char *folder;     /* the model's */
-    const char *kind;       /* of texts: short, passage, long, one */
-    const char *texts_path; /* NULL: made-up texts of that kind */
-    const char *precision;  /* f32, bf16 or int8 */
+    const char *folder;       /* the model's */
+    const char *kind;         /* of texts: short, passage, long, one */
+    const char *texts_path;   /* NULL: made-up texts of that kind */
+    const char *precision;    /* f32, bf16 or int8 */
+    const char *vectors_path; /* where embed writes the vectors; NULL: nowhere */
     size_t passes;
     size_t threads; /* that share the texts; each text is one call's where kind is one */
     bool json;
@@ -22,6 +23,14 @@ struct bench_options {
 /* Each prints its result and returns the exit status. */
 int bench_embed(const struct bench_options *options);
 int bench_tokenize(const struct bench_options *options);
+int bench_rerank(const struct bench_options *options);
+int bench_similarity(const struct bench_options *options);
+int bench_matmuls(const struct bench_options *options);
+int bench_limit(const struct bench_options *options);
+
+/* The folder's model in a precision, in a registry of its own. */
+void open_model(const char *folder, const char *precision, sembed_registry **registry,
+                const sembed_model **model);
 
 /* --------------------------------------------------------------------------------------- texts */
 
@@ -36,6 +45,23 @@ struct text_list {
 struct text_list texts_load(const struct bench_options *options);
 
 void texts_free(struct text_list *texts);
+
+/* ---------------------------------------------------------------------------------- operations */
+
+/* What the matrix products of a text are made of. */
+struct dimensions {
+    size_t layers, hidden, intermediate;
+};
+
+struct dimensions read_dimensions(const char *folder);
+
+/* A multiplication and an addition for each weight and token:
+ * layers × 2·tokens·(4·hidden² + 2·hidden·intermediate). */
+double layer_operations(const struct dimensions *dimensions, size_t tokens);
+
+/* The same with those of attention, for each pair of tokens in two products:
+ * layers × 4·tokens²·hidden. */
+double count_operations(const struct dimensions *dimensions, size_t tokens);
 
 /* --------------------------------------------------------------------------- time and reporting */
 

@@ -1,8 +1,6 @@
 /* bench embed: how fast texts become vectors. */
 #include "bench/bench.h"
 
-#include "core/base/file.h"
-#include "core/base/json.h"
 #include "core/base/memory.h"
 
 #include <stdio.h>
@@ -17,49 +15,6 @@ struct embed_result {
     double processor;    /* seconds of processor time of a pass, the least */
     const char *engine;
 };
-
-/* ----------------------------------------------------------------------------- operations */
-
-/* What the matrix products of a text are made of. */
-struct dimensions {
-    size_t layers, hidden, intermediate;
-};
-
-/* From the folder's config.json, which DistilBERT spells in its own way. */
-static struct dimensions read_dimensions(const char *folder)
-{
-    struct dimensions dimensions = {0};
-    struct json_file file = {0};
-    sembed_error error = {0};
-    char *path = path_join(folder, "config.json");
-
-    if (!path)
-        die("out of memory");
-    must(json_file_open(path, &file, &error), &error);
-    bool distilbert = json_object_get(file.root, "n_layers") != NULL;
-    must(json_get_size(&file, file.root, distilbert ? "n_layers" : "num_hidden_layers",
-                       &dimensions.layers, &error),
-         &error);
-    must(json_get_size(&file, file.root, distilbert ? "dim" : "hidden_size", &dimensions.hidden,
-                       &error),
-         &error);
-    must(json_get_size(&file, file.root, distilbert ? "hidden_dim" : "intermediate_size",
-                       &dimensions.intermediate, &error),
-         &error);
-    json_file_close(&file);
-    memory_free(path);
-    return dimensions;
-}
-
-/* A multiplication and an addition for each weight and token, and for each pair of tokens in the
- * two products of attention: layers × (2·tokens·(4·hidden² + 2·hidden·intermediate)
- *                                      + 4·tokens²·hidden). */
-static double count_operations(const struct dimensions *dimensions, size_t tokens)
-{
-    double t = (double)tokens, h = (double)dimensions->hidden, i = (double)dimensions->intermediate;
-
-    return (double)dimensions->layers * (2 * t * (4 * h * h + 2 * h * i) + 4 * t * t * h);
-}
 
 static void count_work(const struct bench_options *options, const sembed_model *model,
                        sembed_context *context, const struct text_list *texts,
@@ -101,6 +56,15 @@ static void embed_all(const sembed_model *model, sembed_context *context,
              &error);
 }
 
+/* The vectors one behind the other, as float32. */
+static void write_vectors(const char *path, const float *vectors, size_t count)
+{
+    FILE *file = fopen(path, "wb");
+
+    if (!file || fwrite(vectors, sizeof *vectors, count, file) != count || fclose(file) != 0)
+        die("cannot write %s", path);
+}
+
 static void time_passes(const struct bench_options *options, const sembed_model *model,
                         sembed_context *context, const struct text_list *texts,
                         struct embed_result *result)
@@ -127,6 +91,8 @@ static void time_passes(const struct bench_options *options, const sembed_model 
     }
     result->median = sort_and_median(times, options->passes);
     result->best = times[0];
+    if (options->vectors_path)
+        write_vectors(options->vectors_path, vectors, texts->count * info.dimensions);
     memory_free(vectors);
     memory_free(times);
 }
@@ -165,13 +131,9 @@ int bench_embed(const struct bench_options *options)
     const sembed_model *model = NULL;
     sembed_context *context = NULL;
     sembed_error error = {0};
-    char name[64];
     double start = seconds_now();
 
-    snprintf(name, sizeof name, "model@%s", options->precision);
-    must(sembed_registry_create(NULL, &registry, &error), &error);
-    must(sembed_registry_load(registry, name, options->folder, NULL, &error), &error);
-    must(sembed_registry_acquire(registry, name, NULL, &model, &error), &error);
+    open_model(options->folder, options->precision, &registry, &model);
     result.load = seconds_now() - start;
     result.engine = sembed_engine();
     must(sembed_context_create(&context, &error), &error);

@@ -10,12 +10,26 @@
 #include <time.h>
 
 static const char help[] =
-    "bench embed|tokenize [--model FOLDER] [--kind short|passage|long|one] [--texts FILE]\n"
-    "                     [--passes N] [--precision f32|bf16|int8] [--threads N] [--json]\n"
+    "bench COMMAND [--model FOLDER] [--kind short|passage|long|one] [--texts FILE] [--passes N]\n"
+    "              [--precision f32|bf16|int8] [--threads N] [--vectors FILE] [--json]\n"
     "\n"
-    "FILE: JSON lines, each a string; without it, made-up texts of that kind.\n"
+    "  embed       texts to vectors, which --vectors writes as float32\n"
+    "  tokenize    texts to token ids\n"
+    "  rerank      a query and 100 of the texts, by a cross-encoder\n"
+    "  similarity  cos_sim over 100,000 vectors, against reading them\n"
+    "  matmuls     the matrix products that embed makes, alone\n"
+    "  limit       the arithmetic of one core\n"
+    "\n"
+    "FILE of texts: JSON lines, each a string; without it, made-up texts of that kind.\n"
     "Times are of one thread, unless said otherwise; the best of N passes (3) and the middle one "
     "are shown.\n";
+
+static const struct command {
+    const char *name;
+    int (*run)(const struct bench_options *options);
+} commands[] = {{"embed", bench_embed},     {"tokenize", bench_tokenize},
+                {"rerank", bench_rerank},   {"similarity", bench_similarity},
+                {"matmuls", bench_matmuls}, {"limit", bench_limit}};
 
 void die(const char *format, ...)
 {
@@ -33,6 +47,18 @@ void must(sembed_status status, const sembed_error *error)
 {
     if (status != SEMBED_OK)
         die("%s", error->message);
+}
+
+void open_model(const char *folder, const char *precision, sembed_registry **registry,
+                const sembed_model **model)
+{
+    sembed_error error = {0};
+    char name[64];
+
+    snprintf(name, sizeof name, "model@%s", precision);
+    must(sembed_registry_create(NULL, registry, &error), &error);
+    must(sembed_registry_load(*registry, name, folder, NULL, &error), &error);
+    must(sembed_registry_acquire(*registry, name, NULL, model, &error), &error);
 }
 
 static double read_clock(clockid_t clock)
@@ -132,6 +158,8 @@ static struct bench_options read_options(int argc, char **argv)
             options.texts_path = option_value(argc, argv, &i);
         else if (strcmp(argv[i], "--precision") == 0)
             options.precision = option_value(argc, argv, &i);
+        else if (strcmp(argv[i], "--vectors") == 0)
+            options.vectors_path = option_value(argc, argv, &i);
         else if (strcmp(argv[i], "--passes") == 0)
             options.passes = option_count(argc, argv, &i);
         else if (strcmp(argv[i], "--threads") == 0)
@@ -146,10 +174,12 @@ static struct bench_options read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    if (argc >= 2 && (strcmp(argv[1], "embed") == 0 || strcmp(argv[1], "tokenize") == 0)) {
-        struct bench_options options = read_options(argc, argv);
+    for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            struct bench_options options = read_options(argc, argv);
 
-        return argv[1][0] == 'e' ? bench_embed(&options) : bench_tokenize(&options);
+            return commands[i].run(&options);
+        }
     }
     fputs(help, stderr);
     return 2;
