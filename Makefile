@@ -6,17 +6,19 @@
 #   make installcheck     pg_regress on sql/ and expected/, against a running server
 #   make check            unit tests and SQLite tests
 #   make asan ubsan tsan  the same under a sanitizer
+#   make coverage         the same, and how much of core/ they reach
 #   make bench            texts per second
 #   make parity           the programs behind tests/parity/*.py
 #   make format           clang-format over all C files
 #
 # ONEDNN=no builds without oneDNN: OpenBLAS alone multiplies. BUILD names the folder for what is made,
-# V=1 shows the commands.
+# V=1 shows the commands, WERROR= goes on after a warning.
 
 default: all
 
 BUILD     ?= build
 SANITIZE  ?=
+WERROR    ?= -Werror
 CC        ?= cc
 AR        ?= ar
 PKG_CONFIG ?= pkg-config
@@ -24,7 +26,7 @@ PKG_CONFIG ?= pkg-config
 # -ffp-contract=fast lets the compiler use fused multiply-add; nothing here is built with -ffast-math,
 # which reorders sums and, at link time, changes the host's floating-point mode.
 SEMBED_CFLAGS = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=fast -pthread \
-                -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+                -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
                 -I. -MMD -MP $(SANITIZE)
 
 # One line a step.
@@ -37,7 +39,8 @@ ONEDNN ?= $(shell printf '\043include <dnnl.h>\n' | $(CC) -E - >/dev/null 2>&1 &
 , := ,
 
 # The serial OpenBLAS by its own path: the threaded build starts threads when it is loaded.
-MULTIARCH     := $(shell $(CC) -print-multiarch)
+# (From 18 on clang does not say the name of Debian's folders; it is the machine's less the vendor.)
+MULTIARCH     := $(or $(shell $(CC) -print-multiarch 2>/dev/null),$(shell $(CC) -dumpmachine | sed 's/-[^-]*-linux/-linux/'))
 OPENBLAS_DIR  ?= $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial))
 OPENBLAS_INC  ?= $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial))
 ENGINE_CFLAGS := $(if $(OPENBLAS_INC),-I$(OPENBLAS_INC))
@@ -161,6 +164,12 @@ ubsan:
 tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE="-fsanitize=thread" check
 
+# Counters start anew; they are counted up by all the programs of check.
+coverage:
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
+	$(MAKE) BUILD=$(BUILD)/coverage SANITIZE="--coverage -fprofile-update=atomic -O1" check
+	scripts/coverage-report $(if $(MISSED),--missed) $(BUILD)/coverage
+
 BENCH_PROGRAM := $(BUILD)/bench/bench
 
 $(BUILD)/bench/%.o: bench/%.c
@@ -212,5 +221,5 @@ pg install installcheck uninstall:
 	@exit 1
 endif
 
-.PHONY: default all sqlite check check-unit check-sqlite asan ubsan tsan bench parity format format-check \
+.PHONY: default all sqlite check check-unit check-sqlite asan ubsan tsan coverage bench parity format format-check \
         clean clean-build pg install installcheck uninstall

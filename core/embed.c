@@ -207,8 +207,8 @@ static sembed_status embed_batch(const struct batch_call *call, const struct wor
     const struct job *job = call->details;
     const struct batch *batch = &worker->context->batch;
     const float *hidden;
-    float *rows;
-    size_t width;
+    float *rows = NULL;
+    size_t width = 0;
     sembed_status status =
         batch_run(job->model, worker->context, job->layers, worker->poll, &hidden, worker->error);
     if (status == SEMBED_OK)

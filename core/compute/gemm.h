@@ -68,7 +68,7 @@ SEMBED_MUST_CHECK sembed_status gemm_open(const struct gemm_shape *shape,
 
 /* Whatever decides about the bytes of weights packed now, as text of at most 127 bytes, such as
  * "1, oneDNN 2.6.3, instructions 3e7, bf16"; the first number is the version of our own layout. */
-#define GEMM_FINGERPRINT 128
+#define GEMM_FINGERPRINT 192
 void gemm_fingerprint(enum precision precision, char text[GEMM_FINGERPRINT]);
 
 size_t gemm_inputs(const struct gemm_weights *weights);

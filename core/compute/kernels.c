@@ -11,25 +11,19 @@ extern const struct kernels kernels_baseline;
 extern const struct kernels kernels_avx2, kernels_avx512;
 #endif
 
+#ifdef __x86_64__
 static bool cpu_runs_avx2(void)
 {
-#ifdef __x86_64__
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-    return false;
-#endif
 }
 
 static bool cpu_runs_avx512(void)
 {
-#ifdef __x86_64__
     return cpu_runs_avx2() && __builtin_cpu_supports("avx512f") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
-#else
-    return false;
-#endif
 }
+#endif
 
 const struct kernels *kernels_named(const char *name)
 {

@@ -85,7 +85,7 @@ static void look_at_image(struct sweep *sweep, const char *name, const struct st
     time_t last_use = mark_last_use(sweep->cache->descriptor, name);
     *image = (struct kept){.size = (uint64_t)info->st_size,
                            .last_use = last_use ? last_use : info->st_mtime};
-    snprintf(image->name, sizeof image->name, "%s", name);
+    memcpy(image->name, name, strlen(name) + 1); /* look_at saw that it fits */
 }
 
 static void look_at(struct sweep *sweep, const char *name)

@@ -141,10 +141,9 @@ sembed_status weights_find(const struct safetensors *file, const struct architec
     *weights = (struct encoder_weights){.layers = layers};
     set_encoder_prefix(&finder, architecture->family);
     sembed_status status = find_embeddings(&finder, architecture, weights);
-    char encoder_prefix[LONGEST_NAME / 2];
-    snprintf(encoder_prefix, sizeof encoder_prefix, "%s", finder.prefix);
+    size_t encoder_prefix = strlen(finder.prefix);
     for (size_t i = 0; status == SEMBED_OK && i < architecture->encoder.layers; i++) {
-        snprintf(finder.prefix, sizeof finder.prefix, "%s%s%zu.", encoder_prefix,
+        snprintf(finder.prefix + encoder_prefix, sizeof finder.prefix - encoder_prefix, "%s%zu.",
                  architecture->family->names->layer_prefix, i);
         status = find_layer(&finder, architecture, &layers[i]);
     }
