@@ -102,7 +102,7 @@ struct run {
 };
 
 #define BLOCK_ROWS 128
-#define PADDING    16 /* more than gemm_padded_rows adds */
+#define PADDING    (GEMM_PADDING + 1)
 
 /* One piece of the arena that is planned first and taken afterwards: [rows, width] numbers of so many
  * bytes. */

@@ -266,18 +266,10 @@ size_t gemm_outputs(const struct gemm_weights *weights)
     return weights->shape.outputs;
 }
 
-/* All numbers from 2 to 32, then such that at most a sixteenth is added, or 15 rows where there are
- * many: some 100 different numbers for up to 512 rows. A row alone would go another way in oneDNN 3,
- * which splits long sums there. */
-size_t gemm_padded_rows(size_t rows)
+size_t gemm_padded_rows(const struct gemm_weights *weights, size_t rows)
 {
-    size_t step = 1;
-    while (step < 16 && step * 32 < rows)
-        step *= 2;
-    size_t rounded;
-    if (rows == 1)
-        return 2;
-    return size_add(rows, step - 1, &rounded) ? rounded / step * step : SIZE_MAX;
+    const struct gemm_engine *engine = engines[weights->engine];
+    return engine->padded_rows ? engine->padded_rows(weights->packed, rows) : rows;
 }
 
 sembed_status gemm_session_create(struct gemm_session **session, sembed_error *error)

@@ -74,8 +74,10 @@ void gemm_fingerprint(enum precision precision, char text[GEMM_FINGERPRINT]);
 size_t gemm_inputs(const struct gemm_weights *weights);
 size_t gemm_outputs(const struct gemm_weights *weights);
 
-/* The rows that x and y must have room for in a call with `rows` rows; SIZE_MAX on overflow. */
-size_t gemm_padded_rows(size_t rows);
+/* The rows that x and y must have room for in a call with `rows` rows: at most GEMM_PADDING more;
+ * SIZE_MAX on overflow. */
+#define GEMM_PADDING 15
+size_t gemm_padded_rows(const struct gemm_weights *weights, size_t rows);
 
 /* A session may run the weights of any engine. */
 SEMBED_MUST_CHECK sembed_status gemm_session_create(struct gemm_session **session,

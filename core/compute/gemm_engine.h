@@ -34,8 +34,11 @@ struct gemm_engine {
     /* Whether a row's bits are the same among any other rows and in any place. */
     bool (*treats_rows_alike)(const void *packed);
 
-    /* y = activation(x·weightᵀ + bias) for one group, or for all where rows are treated alike; then
-     * x and y have room for gemm_padded_rows. The activation in float32 alone, the bias not in int8. */
+    /* The rows that are multiplied for so many, see gemm_padded_rows; NULL: those alone. */
+    size_t (*padded_rows)(const void *packed, size_t rows);
+
+    /* y = activation(x·weightᵀ + bias) for one group, or for all where rows are treated alike; x and
+     * y have room for padded_rows. The activation in float32 alone, the bias not in int8. */
     sembed_status (*multiply)(const void *packed, void *session, const void *x, size_t rows,
                               void *y, sembed_error *error);
 };

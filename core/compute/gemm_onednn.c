@@ -3,12 +3,12 @@
  *
  * Rows. Its batch-reduce kernels ("brg…") treat all rows alike: measured for 2.6.3 on AVX-512 and
  * AMX for every number of rows up to 2048, for 3.7.2 from 2 to 512; there a single row of 1,152
- * inputs or more is summed up in parts, so there are never fewer than two (gemm_padded_rows). Where
+ * inputs or more is summed up in parts, so there are never fewer than two (onednn_padded_rows). Where
  * the CPU has none of them it falls back to code ("gemm:jit") that does not.
  *
  * Primitives. oneDNN compiles code for each number of rows: 0.1 to 0.3 ms and 70 kB. A session keeps
  * what it has had compiled, in sets of WAYS by shape and rows, the least recently used of a set
- * giving way. Rows are rounded up (gemm_padded_rows) so that a session sees few different numbers.
+ * giving way. Rows are rounded up (onednn_padded_rows) so that a session sees few different numbers.
  * Then a call in the steady state looks up its primitive, points it at x and y and runs it.
  */
 #include "core/compute/onednn.h"
@@ -238,13 +238,33 @@ static dnnl_status_t product_run(struct onednn_session *session,
     return status == dnnl_success ? dnnl_stream_wait(session->stream) : status;
 }
 
+/*
+ * All numbers from 2 to 32, then such that at most a sixteenth is added, or 15 rows where there are
+ * many: some 100 different numbers for up to 512 rows. A row alone would go another way in oneDNN 3,
+ * which splits long sums there.
+ *
+ * Tiles have 16 rows: a whole number of them is as fast as one row less, and three times as fast where
+ * the tiles would have to be set up anew for a rest (oneDNN 2.6.3: 57, 58, 61 and 62 rows).
+ */
+static size_t onednn_padded_rows(const void *packed, size_t rows)
+{
+    const struct onednn_weights *weights = packed;
+    size_t step = 1, rounded;
+    if (!weights->treats_rows_alike)
+        return rows; /* exact for a group, which the next one follows directly */
+    while (step < 16 && step * 32 < rows)
+        step = weights->has_tiles ? 16 : step * 2;
+    if (rows == 1)
+        return 2;
+    return size_add(rows, step - 1, &rounded) ? rounded / step * step : SIZE_MAX;
+}
+
 static sembed_status onednn_multiply(const void *packed, void *state, const void *x, size_t rows,
                                      void *y, sembed_error *error)
 {
     const struct onednn_weights *weights = packed;
     struct onednn_session *session = state;
-    /* Exact for a group, which the next one follows directly. */
-    size_t padded = weights->treats_rows_alike ? gemm_padded_rows(rows) : rows;
+    size_t padded = onednn_padded_rows(packed, rows);
     struct compiled *product;
     int threads = onednn_begin();
     sembed_status status = find_product(session, weights, padded, &product, error);
@@ -291,5 +311,6 @@ const struct gemm_engine gemm_onednn = {
     .session_create = onednn_session_create,
     .session_destroy = onednn_session_destroy,
     .treats_rows_alike = onednn_treats_rows_alike,
+    .padded_rows = onednn_padded_rows,
     .multiply = onednn_multiply,
 };

@@ -74,7 +74,7 @@ sembed_status linear_run(const struct linear *linear, struct encoder_session *se
         return SEMBED_OK;
     struct arena *arena = &session->linear_arena;
     size_t inputs = gemm_inputs(linear->weights), outputs = gemm_outputs(linear->weights);
-    size_t padded = gemm_padded_rows(rows), bytes;
+    size_t padded = gemm_padded_rows(linear->weights, rows), bytes;
     size_t x_size = piece_size(padded, inputs, sizeof *x);
     size_t y_size = piece_size(padded, outputs, sizeof *y);
     size_t starts_size = piece_size(padded, 2, sizeof(size_t));

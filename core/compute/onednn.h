@@ -194,6 +194,7 @@ struct onednn_weights {
     void *owned; /* packed; NULL: flat bytes of the caller's */
     dnnl_memory_t packed_memory, bias_memory;
     bool treats_rows_alike;
+    bool has_tiles; /* the kernel is one for AMX */
 };
 
 sembed_status onednn_pack(const struct gemm_shape *shape, const void *weight, const float *bias,

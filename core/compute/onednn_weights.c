@@ -128,6 +128,7 @@ static dnnl_status_t compare_kernels(struct onednn_weights *weights, const char 
     if (description)
         dnnl_primitive_desc_destroy(description);
     weights->treats_rows_alike = strncmp(typical, "brg", 3) == 0 && strcmp(typical, few) == 0;
+    weights->has_tiles = strstr(typical, "amx") != NULL;
     return status;
 }
 

@@ -54,7 +54,7 @@ static void layer_create(struct layer *layer, const char *engine, size_t outputs
     assert_ok(gemm_session_create(&layer->session, &error), error);
     assert_int_equal(gemm_inputs(layer->weights), inputs);
     assert_int_equal(gemm_outputs(layer->weights), outputs);
-    layer->room = gemm_padded_rows(MOST_ROWS);
+    layer->room = gemm_padded_rows(layer->weights, MOST_ROWS);
     layer->x = floats(layer->room * inputs);
     layer->y = floats(layer->room * outputs + 1);
     random_fill(layer->x, layer->room * inputs, 1);
@@ -140,7 +140,7 @@ static void check_groups(const char *engine)
         size_t inputs = layer.inputs, outputs = layer.outputs;
         float *together = floats(layer.room * outputs);
         for (size_t groups = 1; groups <= GROUPS; groups++) {
-            size_t rows = starts[groups], padded = gemm_padded_rows(rows);
+            size_t rows = starts[groups], padded = gemm_padded_rows(layer.weights, rows);
             layer.y[padded * outputs] = CANARY;
             assert_ok(
                 gemm_run(layer.weights, layer.session, layer.x, starts, groups, layer.y, &error),
