@@ -101,8 +101,15 @@ struct run {
     void *change;             /* [block, hidden]: a product that is to be added to hidden */
 };
 
-#define BLOCK_ROWS 128
-#define PADDING    (GEMM_PADDING + 1)
+/* Every block reads all weights of a layer anew. In float32 that is worth rows of which the widest
+ * product just fits the second cache; with tiles, the arithmetic is so fast that writing and reading
+ * the product weighs more. */
+static size_t most_block_rows(enum precision precision)
+{
+    return precision == PRECISION_F32 ? 256 : 128;
+}
+
+#define PADDING (GEMM_PADDING + 1)
 
 /* One piece of the arena that is planned first and taken afterwards: [rows, width] numbers of so many
  * bytes. */
@@ -141,7 +148,8 @@ static size_t choose_block_rows(const struct run *run)
         !gemm_treats_rows_alike(layer->intermediate) || !gemm_treats_rows_alike(layer->output) ||
         (projection && !gemm_treats_rows_alike(projection)))
         return 0;
-    size_t blocks = (run->tokens + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    size_t most = most_block_rows(run->encoder->config.precision);
+    size_t blocks = (run->tokens + most - 1) / most;
     size_t rows = blocks ? (run->tokens + blocks - 1) / blocks : 1;
     return blocks > 1 ? (rows + 15) / 16 * 16 : rows;
 }
