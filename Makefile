@@ -62,7 +62,7 @@ CORE_OBJECTS := $(CORE_SOURCES:%.c=$(BUILD)/%.o)
 # core/compute/simd/*.c are compiled once for each instruction set; the best is picked at run time.
 SIMD_SOURCES := $(wildcard core/compute/simd/*.c)
 ifneq ($(filter x86_64%,$(MULTIARCH)),)
-SIMD_SETS := baseline avx2 avx512
+SIMD_SETS := baseline avx2 avx512 amx
 else
 SIMD_SETS := baseline
 endif
@@ -70,6 +70,7 @@ SIMD_FLAGS_baseline :=
 SIMD_FLAGS_avx2     := -mavx2 -mfma -mf16c
 SIMD_FLAGS_avx512   := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c \
                        -mprefer-vector-width=512
+SIMD_FLAGS_amx      := $(SIMD_FLAGS_avx512) -mavx512bf16 -mamx-tile -mamx-bf16
 SIMD_OBJECTS := $(foreach set,$(SIMD_SETS),$(SIMD_SOURCES:%.c=$(BUILD)/%.$(set).o))
 
 # A compiled image of a model is for the very program that wrote it (core/model/identity.c): a sum of

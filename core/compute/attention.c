@@ -87,23 +87,42 @@ sembed_status relative_bias_open(const struct encoder_config *config, struct fla
     return status;
 }
 
-size_t attend_scratch(const struct encoder_config *config, size_t longest_text)
+size_t attend_scratch(const struct encoder_config *config, const struct kernels *tiles,
+                      size_t longest_text)
 {
-    return kernels()->attention_scratch(longest_text, config->hidden_size / config->heads);
+    size_t head_size = config->hidden_size / config->heads;
+    return tiles ? tiles->attention_tiles_scratch(longest_text, head_size)
+                 : kernels()->attention_scratch(longest_text, head_size);
 }
 
 /* Scores between two calls of the poll: some milliseconds of work. */
 #define SCORES_BETWEEN_POLLS ((size_t)1 << 24)
 
-sembed_status attend_texts(const struct encoder_config *config, const struct relative_bias *bias,
-                           const struct packed_texts *texts, const float *query_key_value,
-                           float *context, float *scratch, const sembed_poll *poll,
-                           sembed_error *error)
+/* One text's rows, from `start` on. */
+static void attend_text(const struct kernels *tiles, struct attention_input *input,
+                        const struct operand *states, size_t start, const struct operand *context,
+                        float *scratch)
 {
-    size_t hidden = config->hidden_size, head_size = hidden / config->heads;
+    const struct operand query = operand_from(states, start), to = operand_from(context, start);
+    size_t hidden = context->width * operand_number_size(states->precision);
+    input->query = query.numbers;
+    input->key = (const char *)query.numbers + hidden;
+    input->value = (const char *)query.numbers + 2 * hidden;
+    if (tiles)
+        tiles->attention_tiles(input, &to, scratch);
+    else
+        kernels()->attention(input, to.numbers, scratch);
+}
+
+sembed_status attend_texts(const struct encoder_config *config, const struct relative_bias *bias,
+                           const struct kernels *tiles, const struct packed_texts *texts,
+                           const struct operand *states, const struct operand *context,
+                           float *scratch, const sembed_poll *poll, sembed_error *error)
+{
+    size_t head_size = config->hidden_size / config->heads;
     size_t scores = 0;
     struct attention_input input = {
-        .stride = 3 * hidden,
+        .stride = states->width,
         .heads = config->heads,
         .head_size = head_size,
         .scale = (float)(1.0 / sqrt((double)head_size)),
@@ -113,10 +132,7 @@ sembed_status attend_texts(const struct encoder_config *config, const struct rel
     for (size_t text = 0; text < texts->texts; text++) {
         size_t start = texts->starts[text];
         input.tokens = texts->starts[text + 1] - start;
-        input.query = query_key_value + start * input.stride;
-        input.key = input.query + hidden;
-        input.value = input.key + hidden;
-        kernels()->attention(&input, context + start * hidden, scratch);
+        attend_text(tiles, &input, states, start, context, scratch);
         scores += input.tokens * input.tokens * config->heads;
         if (scores > SCORES_BETWEEN_POLLS) {
             scores = 0;

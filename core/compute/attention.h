@@ -3,6 +3,7 @@
 #define SEMBED_COMPUTE_ATTENTION_H
 
 #include "core/compute/encoder.h"
+#include "core/compute/kernels.h"
 
 /*
  * MPNet's bias on the scores, spread out from buckets to distances: values[h·stride + center +
@@ -31,15 +32,17 @@ SEMBED_MUST_CHECK sembed_status relative_bias_open(const struct encoder_config *
 size_t relative_bucket(long distance, size_t buckets, size_t max_distance);
 
 /* The floats of scratch that attend_texts needs for these texts; SIZE_MAX on overflow. */
-size_t attend_scratch(const struct encoder_config *config, size_t longest_text);
+size_t attend_scratch(const struct encoder_config *config, const struct kernels *tiles,
+                      size_t longest_text);
 
-/* query_key_value[tokens, 3·hidden] (query, key, value side by side), readable for 64 bytes past its
- * end → context[tokens, hidden], text by text. Polls between texts now and then. */
-SEMBED_MUST_CHECK sembed_status attend_texts(const struct encoder_config *config,
-                                             const struct relative_bias *bias,
-                                             const struct packed_texts *texts,
-                                             const float *query_key_value, float *context,
-                                             float *scratch, const sembed_poll *poll,
-                                             sembed_error *error);
+/*
+ * states[tokens, 3·hidden] (query, key, value side by side) → context[tokens, hidden], text by text.
+ * Polls between texts now and then. On tiles, states are bfloat16 and context is bfloat16 or float32;
+ * without (NULL) both are float32, and states readable for 64 bytes past their end.
+ */
+SEMBED_MUST_CHECK sembed_status attend_texts(
+    const struct encoder_config *config, const struct relative_bias *bias,
+    const struct kernels *tiles, const struct packed_texts *texts, const struct operand *states,
+    const struct operand *context, float *scratch, const sembed_poll *poll, sembed_error *error);
 
 #endif

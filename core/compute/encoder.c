@@ -91,8 +91,8 @@ struct run {
     size_t block_rows;        /* the most rows of a block; 0: a block is a text */
     float *hidden;            /* [tokens, hidden]: what each layer takes and leaves */
     float *embedding;         /* [tokens, embedding_size] before a projection; else hidden itself */
-    float *query_key_value;   /* [tokens, 3·hidden] */
-    float *context;           /* [tokens, hidden]: what attention takes from the values */
+    struct operand states;    /* [tokens, 3·hidden]: query, key, value; bfloat16 for tiles */
+    struct operand context;   /* [tokens, hidden]: what attention takes from the values */
     float *scratch;           /* of attention */
     struct operand hidden_x;  /* [tokens, hidden]: hidden as it is multiplied */
     struct operand context_x; /* [tokens, hidden]: likewise context */
@@ -173,16 +173,20 @@ static sembed_status run_prepare(struct run *run, struct arena *arena, size_t lo
     bool projects = run->encoder->embedding_projection != NULL;
     bool narrows = config->precision != PRECISION_F32;
     bool scales = config->precision == PRECISION_INT8;
+    const struct kernels *tiles = run->encoder->tiles;
+    enum precision attends = tiles ? PRECISION_BF16 : PRECISION_F32;
+    /* Attention writes what is multiplied next, but for int8, whose scales are known at a row's end. */
+    bool apart = config->precision != attends;
     const struct piece pieces[] = {
         {(void **)&run->hidden, all, hidden, y_size},
         {(void **)&run->embedding, all, projects ? config->embedding_size : 0, y_size},
         /* One row more: attention reads a vector past the end of the values. */
-        {(void **)&run->query_key_value, all + 1, 3 * hidden, y_size},
-        {(void **)&run->context, all, hidden, y_size},
-        {(void **)&run->scratch, 1, attend_scratch(config, longest), y_size},
+        {&run->states.numbers, all + 1, 3 * hidden, operand_number_size(attends)},
+        {&run->context.numbers, all, apart ? hidden : 0, y_size},
+        {(void **)&run->scratch, 1, attend_scratch(config, tiles, longest), y_size},
         {&run->hidden_x.numbers, all, narrows ? hidden : 0, x_size},
         {(void **)&run->hidden_x.scales, all, scales ? 1 : 0, scale_size},
-        {&run->context_x.numbers, all, narrows ? hidden : 0, x_size},
+        {&run->context_x.numbers, all, hidden, x_size},
         {(void **)&run->context_x.scales, all, scales ? 1 : 0, scale_size},
         {&run->inner_x.numbers, block, narrows ? inner : 0, x_size},
         {(void **)&run->inner_x.scales, block, scales ? 1 : 0, scale_size},
@@ -196,9 +200,14 @@ static sembed_status run_prepare(struct run *run, struct arena *arena, size_t lo
         run->embedding = run->hidden;
     if (!narrows) {
         run->hidden_x.numbers = run->hidden;
-        run->context_x.numbers = run->context;
         run->inner_x.numbers = run->product;
     }
+    run->states.precision = attends;
+    run->states.width = 3 * hidden;
+    run->context.precision = apart ? PRECISION_F32 : attends;
+    run->context.width = hidden;
+    if (!apart)
+        run->context.numbers = run->context_x.numbers;
     run->hidden_x.precision = run->context_x.precision = run->inner_x.precision = config->precision;
     run->hidden_x.width = run->context_x.width = hidden;
     run->inner_x.width = inner;
@@ -284,21 +293,19 @@ static sembed_status embed(const struct run *run, sembed_error *error)
     return status;
 }
 
-/* query_key_value = hidden·weightᵀ + bias for a block. */
+/* states = hidden·weightᵀ + bias for a block. */
 static sembed_status project_attention(const struct run *run, const struct encoder_layer *layer,
                                        const struct block *block, sembed_error *error)
 {
     struct operand x = operand_from(&run->hidden_x, block->first);
-    size_t width = 3 * run->encoder->config.hidden_size;
-    float *y = run->query_key_value + block->first * width;
-    bool as_floats = x.precision != PRECISION_INT8;
+    struct operand states = operand_from(&run->states, block->first);
+    bool ready = x.precision != PRECISION_INT8;
     sembed_status status = multiply(run, layer->query_key_value, x.numbers, block->rows,
-                                    as_floats ? (void *)y : run->product, error);
-    if (status != SEMBED_OK || as_floats)
+                                    ready ? states.numbers : run->product, error);
+    if (status != SEMBED_OK || ready)
         return status;
     struct product product = gemm_product(layer->query_key_value, run->product, x.scales);
-    struct operand floats = {PRECISION_F32, width, y, NULL};
-    kernels()->finish(ACTIVATION_NONE, &product, block->rows, &floats);
+    kernels()->finish(ACTIVATION_NONE, &product, block->rows, &states);
     return SEMBED_OK;
 }
 
@@ -339,12 +346,13 @@ static sembed_status run_layer(const struct run *run, const struct encoder_layer
     while (status == SEMBED_OK && next_block(run, &block))
         status = project_attention(run, layer, &block, error);
     if (status == SEMBED_OK)
-        status = attend_texts(&run->encoder->config, &run->encoder->relative_bias, run->texts,
-                              run->query_key_value, run->context, run->scratch, run->poll, error);
+        status =
+            attend_texts(&run->encoder->config, &run->encoder->relative_bias, run->encoder->tiles,
+                         run->texts, &run->states, &run->context, run->scratch, run->poll, error);
     if (status != SEMBED_OK)
         return status;
-    if (run->context_x.precision != PRECISION_F32)
-        kernels()->narrow(run->context, run->tokens, &run->context_x);
+    if (run->context.precision != run->context_x.precision)
+        kernels()->narrow(run->context.numbers, run->tokens, &run->context_x);
 
     block = (struct block){0};
     while (status == SEMBED_OK && next_block(run, &block)) {

@@ -81,15 +81,17 @@ struct layer_shapes {
     struct gemm_shape query_key_value, attention_output, intermediate, output;
 };
 
-static struct layer_shapes shapes_of_layer(const struct encoder_config *config)
+static struct layer_shapes shapes_of_layer(const struct encoder *encoder)
 {
+    const struct encoder_config *config = &encoder->config;
     size_t hidden = config->hidden_size, intermediate = config->intermediate_size;
     enum precision precision = config->precision;
     return (struct layer_shapes){
-        .query_key_value = {3 * hidden, hidden, ACTIVATION_NONE, precision},
-        .attention_output = {hidden, hidden, ACTIVATION_NONE, precision},
-        .intermediate = {intermediate, hidden, config->activation, precision},
-        .output = {hidden, intermediate, ACTIVATION_NONE, precision},
+        .query_key_value = {3 * hidden, hidden, ACTIVATION_NONE, precision,
+                            encoder->tiles && precision == PRECISION_BF16},
+        .attention_output = {hidden, hidden, ACTIVATION_NONE, precision, false},
+        .intermediate = {intermediate, hidden, config->activation, precision, false},
+        .output = {hidden, intermediate, ACTIVATION_NONE, precision, false},
     };
 }
 
@@ -97,14 +99,14 @@ static struct layer_shapes shapes_of_layer(const struct encoder_config *config)
 static struct gemm_shape shape_of_projection(const struct encoder_config *config)
 {
     return (struct gemm_shape){config->hidden_size, config->embedding_size, ACTIVATION_NONE,
-                               PRECISION_F32};
+                               PRECISION_F32, false};
 }
 
-static sembed_status pack_layer(const struct encoder_config *config,
-                                const struct layer_weights *weights, struct encoder_layer *layer,
-                                sembed_error *error)
+static sembed_status pack_layer(const struct encoder *encoder, const struct layer_weights *weights,
+                                struct encoder_layer *layer, sembed_error *error)
 {
-    const struct layer_shapes shapes = shapes_of_layer(config);
+    const struct encoder_config *config = &encoder->config;
+    const struct layer_shapes shapes = shapes_of_layer(encoder);
     const struct linear_weights *stack[] = {&weights->query, &weights->key, &weights->value};
     const struct linear_weights *attention_output[] = {&weights->attention_output};
     const struct linear_weights *up[] = {&weights->intermediate};
@@ -168,6 +170,7 @@ static sembed_status encoder_begin(const struct encoder_config *config,
     if (!made)
         return error_no_memory(error, "an encoder");
     made->config = *config;
+    made->tiles = config->precision == PRECISION_F32 ? NULL : kernels_with_tiles();
     made->tables[EMBEDDING_WORD] = weights->words;
     made->tables[EMBEDDING_TOKEN_TYPE] = weights->token_types;
     made->tables[EMBEDDING_POSITION] = weights->positions;
@@ -205,7 +208,7 @@ sembed_status encoder_create(const struct encoder_config *config,
     for (size_t i = 0; status == SEMBED_OK && i < config->layers; i++) {
         status = poll_wants_stop(poll)
                      ? error_canceled(error)
-                     : pack_layer(config, &weights->layers[i], &made->layers[i], error);
+                     : pack_layer(made, &weights->layers[i], &made->layers[i], error);
     }
     return encoder_end(made, status, encoder);
 }
@@ -301,10 +304,11 @@ static sembed_status open_embeddings(struct encoder *encoder, struct flat_reader
     return SEMBED_OK;
 }
 
-static sembed_status open_layer(const struct encoder_config *config, struct flat_reader *reader,
+static sembed_status open_layer(const struct encoder *encoder, struct flat_reader *reader,
                                 struct encoder_layer *layer, sembed_error *error)
 {
-    const struct layer_shapes shapes = shapes_of_layer(config);
+    const struct encoder_config *config = &encoder->config;
+    const struct layer_shapes shapes = shapes_of_layer(encoder);
     sembed_status status =
         gemm_open(&shapes.query_key_value, reader, &layer->query_key_value, error);
     if (status == SEMBED_OK)
@@ -336,6 +340,6 @@ sembed_status encoder_open(const struct encoder_config *config,
     if (status == SEMBED_OK && config->relative_buckets)
         status = relative_bias_open(config, reader, &made->relative_bias, error);
     for (size_t i = 0; status == SEMBED_OK && i < config->layers; i++)
-        status = open_layer(config, reader, &made->layers[i], error);
+        status = open_layer(made, reader, &made->layers[i], error);
     return encoder_end(made, status, encoder);
 }

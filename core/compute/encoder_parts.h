@@ -22,7 +22,8 @@ struct encoder {
     struct gemm_weights *embedding_projection; /* NULL: none */
     struct relative_bias relative_bias;
     struct encoder_layer *layers;
-    bool borrows; /* norms and relative bias lie in flat bytes of the caller's */
+    const struct kernels *tiles; /* whose attention_tiles it uses; NULL: attention in float32 */
+    bool borrows;                /* norms and relative bias lie in flat bytes of the caller's */
 };
 
 #endif

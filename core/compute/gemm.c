@@ -315,7 +315,8 @@ sembed_status gemm_run(const struct gemm_weights *weights, struct gemm_session *
     const struct gemm_engine *engine = engines[weights->engine];
     void **state = &session->states[weights->engine];
     size_t x_row = weights->shape.inputs * operand_number_size(weights->shape.precision);
-    size_t y_row = weights->shape.outputs * sizeof(float); /* or int32 */
+    size_t y_number = weights->shape.rounds ? sizeof(uint16_t) : sizeof(float); /* or int32 */
+    size_t y_row = weights->shape.outputs * y_number;
     sembed_status status = SEMBED_OK;
     if (starts[groups] > INT32_MAX / 2)
         return error_set(error, SEMBED_LIMIT, "%zu rows are too many for one matrix product",

@@ -34,6 +34,7 @@ struct gemm_shape {
     size_t outputs, inputs;
     enum activation activation;
     enum precision precision;
+    bool rounds; /* y is bfloat16; PRECISION_BF16 alone */
 };
 
 struct gemm_weights;
@@ -87,7 +88,7 @@ void gemm_session_destroy(struct gemm_session *session); /* NULL is allowed */
 /*
  * x[padded rows, inputs] → y[padded rows, outputs]; y is not x. Group i is the rows starts[i] …
  * starts[i + 1] − 1, and starts[0] is 0. Runs on the calling thread alone. x holds float, bfloat16 or
- * uint8 by the weights' precision, y float, float or int32.
+ * uint8 by the weights' precision, y float, float (bfloat16 where the shape says so) or int32.
  */
 SEMBED_MUST_CHECK sembed_status gemm_run(const struct gemm_weights *weights,
                                          struct gemm_session *session, const void *x,

@@ -140,7 +140,8 @@ static sembed_status product_create(struct compiled *product, dnnl_engine_t engi
 static bool product_is(const struct compiled *product, const struct gemm_shape *shape, size_t rows)
 {
     return product->rows == rows && product->shape.outputs == shape->outputs &&
-           product->shape.inputs == shape->inputs && product->shape.precision == shape->precision;
+           product->shape.inputs == shape->inputs && product->shape.precision == shape->precision &&
+           product->shape.rounds == shape->rounds;
 }
 
 /* The set's product for this shape and number of rows; made in the place of its least recently used

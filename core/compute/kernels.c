@@ -4,11 +4,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 /* Made by core/compute/simd/table.c, compiled once for each. */
 extern const struct kernels kernels_baseline;
 #ifdef __x86_64__
-extern const struct kernels kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_avx2, kernels_avx512, kernels_amx;
 #endif
 
 #ifdef __x86_64__
@@ -25,6 +29,17 @@ static bool cpu_runs_avx512(void)
 }
 #endif
 
+/* AVX-512 with bfloat16, and tiles of them. */
+static bool cpu_runs_amx(void)
+{
+#ifdef __x86_64__
+    return cpu_runs_avx512() && __builtin_cpu_supports("avx512bf16") &&
+           __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16");
+#else
+    return false;
+#endif
+}
+
 const struct kernels *kernels_named(const char *name)
 {
     if (strcmp(name, "baseline") == 0)
@@ -34,6 +49,8 @@ const struct kernels *kernels_named(const char *name)
         return &kernels_avx2;
     if (strcmp(name, "avx512") == 0 && cpu_runs_avx512())
         return &kernels_avx512;
+    if (strcmp(name, "amx") == 0 && cpu_runs_amx())
+        return &kernels_amx;
 #endif
     return NULL;
 }
@@ -43,12 +60,13 @@ static pthread_once_t choose_once = PTHREAD_ONCE_INIT;
 
 static void choose(void)
 {
-    static const char *const names[] = {"avx512", "avx2", "baseline"};
+    static const char *const names[] = {"amx", "avx512", "avx2", "baseline"};
+    const size_t count = sizeof names / sizeof names[0];
     const char *cap = getenv("SEMBED_ISA");
     size_t first = 0;
-    while (cap && first < 3 && strcmp(cap, names[first]) != 0)
+    while (cap && first < count && strcmp(cap, names[first]) != 0)
         first++;
-    for (size_t i = first < 3 ? first : 0; !chosen; i++)
+    for (size_t i = first < count ? first : 0; !chosen; i++)
         chosen = kernels_named(names[i]);
 }
 
@@ -56,4 +74,31 @@ const struct kernels *kernels(void)
 {
     pthread_once(&choose_once, choose);
     return chosen;
+}
+
+/* Tiles make a thread's saved state larger by 8 kB, so Linux wants to be asked once for a process.
+ * Source: its Documentation/arch/x86/xstate.rst. */
+static bool system_allows_tiles(void)
+{
+#if defined(__x86_64__) && defined(__linux__)
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+#else
+    return false;
+#endif
+}
+
+static const struct kernels *tiled; /* written once, by choose_tiled */
+static pthread_once_t choose_tiled_once = PTHREAD_ONCE_INIT;
+
+static void choose_tiled(void)
+{
+    if (kernels()->attention_tiles && system_allows_tiles())
+        tiled = kernels();
+}
+
+const struct kernels *kernels_with_tiles(void)
+{
+    pthread_once(&choose_tiled_once, choose_tiled);
+    return tiled;
 }

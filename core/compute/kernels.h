@@ -26,8 +26,8 @@ enum { EMBEDDING_WORD, EMBEDDING_TOKEN_TYPE, EMBEDDING_POSITION, EMBEDDING_TABLE
 
 /* One text's attention: query, key, value [tokens, heads·head_size], rows `stride` apart. */
 struct attention_input {
-    const float *query, *key;
-    const float *value; /* readable for a vector (64 bytes) past its end */
+    const void *query, *key, *value; /* float, value readable for a vector (64 bytes) past its end;
+                                        or bfloat16 for attention_tiles, none read past its end */
     size_t stride;
     size_t tokens, heads, head_size;
     float scale; /* of query·key: 1/√head_size */
@@ -40,7 +40,7 @@ struct attention_input {
 };
 
 struct kernels {
-    const char *name; /* "baseline", "avx2", "avx512" */
+    const char *name; /* "baseline", "avx2", "avx512", "amx" */
     size_t lanes;     /* floats in a vector */
 
     /* from[count] numbers of a type → to[count]. */
@@ -55,7 +55,7 @@ struct kernels {
     void (*add_norm)(const struct norm *norm, const struct product *y, size_t rows, float *x,
                      const struct operand *to);
 
-    /* to[rows, width] = activation(y): bfloat16 from bfloat16, int8 or float32 from int8. y is used
+    /* to[rows, width] = activation(y): bfloat16 from bfloat16, any from int8. y is used
      * up. Within 1e-4 of the activation. */
     void (*finish)(enum activation activation, const struct product *y, size_t rows,
                    const struct operand *to);
@@ -77,6 +77,12 @@ struct kernels {
     void (*attention)(const struct attention_input *input, float *context, float *scratch);
     size_t (*attention_scratch)(size_t tokens, size_t head_size);
 
+    /* The same from bfloat16, with weights rounded to bfloat16 too; context[tokens, heads·head_size]
+     * bfloat16 or float32. NULL but in "amx", and for those alone whom kernels_with_tiles allows. */
+    void (*attention_tiles)(const struct attention_input *input, const struct operand *context,
+                            float *scratch);
+    size_t (*attention_tiles_scratch)(size_t tokens, size_t head_size);
+
     /* vector[width] = Σ (first_weight + t) · hidden[t] / divisor, summed in double; constant_weight:
      * every weight is 1. hidden[tokens, width]. */
     void (*pool_sum)(const float *hidden, size_t tokens, size_t width, double first_weight,
@@ -90,8 +96,12 @@ struct kernels {
     double (*absolute_distance)(const float *a, const float *b, size_t n);
 };
 
-/* The best table that this CPU runs and SEMBED_ISA (baseline, avx2 or avx512) does not forbid. */
+/* The best table that this CPU runs and SEMBED_ISA (baseline, avx2, avx512 or amx) does not forbid. */
 const struct kernels *kernels(void);
+
+/* That table where it has attention_tiles and the system lets the process use tiles, which it is asked
+ * for at the first call (oneDNN asks the same); else NULL. */
+const struct kernels *kernels_with_tiles(void);
 
 /* The table of that name; NULL where this build or CPU has none. */
 const struct kernels *kernels_named(const char *name);

@@ -20,7 +20,7 @@ sembed_status linear_create(const struct linear_weights *weights, enum activatio
     if (!made)
         return error_no_memory(error, "a dense layer");
     const struct gemm_shape shape = {weights->weight.rows, weights->weight.columns, activation,
-                                     PRECISION_F32};
+                                     PRECISION_F32, false};
     sembed_status status = pack_linear(&weights, 1, &shape, "dense layer", &made->weights, error);
     if (status != SEMBED_OK) {
         linear_destroy(made);
@@ -42,7 +42,7 @@ sembed_status linear_open(size_t outputs, size_t inputs, enum activation activat
     struct linear *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "a dense layer");
-    const struct gemm_shape shape = {outputs, inputs, activation, PRECISION_F32};
+    const struct gemm_shape shape = {outputs, inputs, activation, PRECISION_F32, false};
     sembed_status status = gemm_open(&shape, reader, &made->weights, error);
     if (status != SEMBED_OK) {
         linear_destroy(made);

@@ -175,7 +175,7 @@ struct number_types {
     dnnl_data_type_t x, weight, plain_weight, y;
 };
 
-struct number_types number_types(enum precision precision);
+struct number_types number_types(const struct gemm_shape *shape);
 
 /* Describes the product of that many rows with weights of that layout. */
 dnnl_status_t product_describe(dnnl_primitive_desc_t *description, dnnl_engine_t engine,

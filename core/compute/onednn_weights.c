@@ -18,11 +18,12 @@
 
 /* ------------------------------------------------------------------------------------- products */
 
-struct number_types number_types(enum precision precision)
+struct number_types number_types(const struct gemm_shape *shape)
 {
-    switch (precision) {
+    switch (shape->precision) {
     case PRECISION_BF16:
-        return (struct number_types){dnnl_bf16, dnnl_bf16, dnnl_f32, dnnl_f32};
+        return (struct number_types){dnnl_bf16, dnnl_bf16, dnnl_f32,
+                                     shape->rounds ? dnnl_bf16 : dnnl_f32};
     case PRECISION_INT8:
         return (struct number_types){dnnl_u8, dnnl_s8, dnnl_s8, dnnl_s32};
     case PRECISION_F32:
@@ -67,7 +68,7 @@ dnnl_status_t operand_layouts_create(struct operand_layouts *layouts,
     dnnl_dims_t x = {(dnnl_dim_t)rows, (dnnl_dim_t)shape->inputs};
     dnnl_dims_t bias = {1, (dnnl_dim_t)shape->outputs};
     dnnl_dims_t y = {(dnnl_dim_t)rows, (dnnl_dim_t)shape->outputs};
-    struct number_types types = number_types(shape->precision);
+    struct number_types types = number_types(shape);
     dnnl_status_t status = layout_create(&layouts->x, x, types.x, dnnl_ab);
     if (status == dnnl_success)
         status = layout_create(&layouts->bias, bias, dnnl_f32, dnnl_ab);
@@ -139,8 +140,8 @@ static dnnl_status_t choose_layout(struct onednn_weights *weights)
     struct layout any = {0};
     dnnl_primitive_desc_t description = NULL;
     char kernel[KERNEL_NAME] = "";
-    dnnl_status_t status = layout_create(&any, sizes, number_types(weights->shape.precision).weight,
-                                         dnnl_format_tag_any);
+    dnnl_status_t status =
+        layout_create(&any, sizes, number_types(&weights->shape).weight, dnnl_format_tag_any);
     if (status == dnnl_success)
         status = find_kernel(weights, TYPICAL_ROWS, &any, kernel, &description);
     if (status == dnnl_success)
@@ -219,7 +220,7 @@ static dnnl_status_t reorder_weights(struct onednn_weights *weights, const void 
     dnnl_primitive_t reorder = NULL;
     dnnl_stream_t stream = NULL;
     dnnl_status_t status =
-        layout_create(&plain, sizes, number_types(weights->shape.precision).plain_weight, dnnl_ba);
+        layout_create(&plain, sizes, number_types(&weights->shape).plain_weight, dnnl_ba);
     if (status == dnnl_success)
         status = dnnl_memory_create(&source, layout_get(&plain), weights->engine, (void *)weight);
     if (status == dnnl_success)

@@ -4,10 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SEED 0x9e3779b97f4a7c15u
+static uint64_t state = SEED;
+
+void random_restart(void)
+{
+    state = SEED;
+}
+
 /* xorshift64* (Vigna 2016), whose upper half is taken. */
 static uint32_t random_bits(void)
 {
-    static uint64_t state = 0x9e3779b97f4a7c15u;
     state ^= state >> 12;
     state ^= state << 25;
     state ^= state >> 27;

@@ -10,6 +10,7 @@
 
 /* The next number of a sequence that starts anew in every program: uniform in [−1, 1). */
 float random_number(void);
+void random_restart(void); /* the same numbers again */
 uint32_t random_below(uint32_t limit);
 
 /* numbers[count], uniform in [−range, range). */

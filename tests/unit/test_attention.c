@@ -106,12 +106,13 @@ static void check_text(const struct kernels *set, size_t heads, size_t head_size
     text_destroy(&text);
 }
 
-static const char *const set_names[] = {"baseline", "avx2", "avx512"};
+static const char *const set_names[] = {"baseline", "avx2", "avx512", "amx"};
+#define SETS (sizeof set_names / sizeof set_names[0])
 
 static void every_length_of_text(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < 3; s++) {
+    for (size_t s = 0; s < SETS; s++) {
         const struct kernels *set = kernels_named(set_names[s]);
         for (size_t tokens = 1; set && tokens <= 140; tokens++)
             check_text(set, 2, 32, tokens, tokens % 2);
@@ -121,7 +122,7 @@ static void every_length_of_text(void **state)
 static void every_size_of_head(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < 3; s++) {
+    for (size_t s = 0; s < SETS; s++) {
         const struct kernels *set = kernels_named(set_names[s]);
         for (size_t size = 1; set && size <= 140; size++)
             check_text(set, size % 3 + 1, size, 1 + size * 7 % 40, size % 2);
@@ -131,13 +132,123 @@ static void every_size_of_head(void **state)
 static void the_longest_text(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < 3; s++) {
+    for (size_t s = 0; s < SETS; s++) {
         const struct kernels *set = kernels_named(set_names[s]);
         if (set) {
             check_text(set, 2, 26, 512, true);
             check_text(set, 1, 64, 511, false);
         }
     }
+}
+
+/* ---------------------------------------------------------------------------------------- tiles */
+
+static float rounded_to_brain(float number)
+{
+    struct operand brain = {PRECISION_BF16, 1, &(uint16_t){0}, NULL};
+    float rounded;
+    kernels()->narrow(&number, 1, &brain);
+    kernels()->widen(NUMBER_BF16, brain.numbers, 1, &rounded);
+    return rounded;
+}
+
+/* Its states as they are in bfloat16, with nothing behind them. */
+static uint16_t *brain_states(const struct text *text)
+{
+    size_t numbers = 3 * text->tokens * text->config.hidden_size;
+    struct operand brains = {PRECISION_BF16, numbers, malloc(numbers * sizeof(uint16_t)), NULL};
+    assert_non_null(brains.numbers);
+    kernels()->narrow(text->states, 1, &brains);
+    return brains.numbers;
+}
+
+/* A text whose states are bfloat16 numbers from the beginning, so that only the weights are rounded. */
+static void brain_text_create(struct text *text, size_t heads, size_t head_size, size_t tokens,
+                              bool relative)
+{
+    text_create(text, heads, head_size, tokens, relative);
+    size_t hidden = heads * head_size;
+    double *const numbers_of[] = {text->query, text->key, text->value};
+    for (size_t i = 0; i < 3 * tokens * hidden; i++) {
+        text->states[i] = rounded_to_brain(text->states[i]);
+        size_t token = i / (3 * hidden), column = i % (3 * hidden);
+        numbers_of[column / hidden][token * hidden + column % hidden] = text->states[i];
+    }
+    reference_attention(&text->config, &text->table, text->query, text->key, text->value, tokens,
+                        text->expected);
+}
+
+/* Runs the text on tiles: context[tokens, hidden] as floats, from bfloat16 where `narrow`. */
+static void run_tiles(const struct kernels *set, const struct text *text, bool narrow,
+                      float *context)
+{
+    size_t hidden = text->config.hidden_size, heads = text->config.heads;
+    size_t head_size = hidden / heads, numbers = text->tokens * hidden;
+    size_t scratch_size = set->attention_tiles_scratch(text->tokens, head_size);
+    float *scratch = floats(scratch_size), *room = floats(numbers);
+    uint16_t *states = brain_states(text);
+    const struct operand to = {narrow ? PRECISION_BF16 : PRECISION_F32, hidden, room, NULL};
+    const struct attention_input input = {
+        .query = states,
+        .key = states + hidden,
+        .value = states + 2 * hidden,
+        .stride = 3 * hidden,
+        .tokens = text->tokens,
+        .heads = heads,
+        .head_size = head_size,
+        .scale = (float)(1 / sqrt((double)head_size)),
+        .bias = text->bias.values ? text->bias.values + text->bias.center : NULL,
+        .bias_stride = text->bias.stride,
+    };
+    set->attention_tiles(&input, &to, scratch);
+    assert_true(scratch[scratch_size] == CANARY);
+    assert_true(room[numbers] == CANARY);
+    if (narrow) {
+        assert_true(room[(numbers + 1) / 2] == CANARY);
+        set->widen(NUMBER_BF16, room, numbers, context);
+    } else
+        memcpy(context, room, numbers * sizeof *context);
+    free(scratch);
+    free(room);
+    free(states);
+}
+
+static void check_tiles(const struct kernels *set, size_t heads, size_t head_size, size_t tokens,
+                        bool relative)
+{
+    struct text text;
+    brain_text_create(&text, heads, head_size, tokens, relative);
+    size_t numbers = tokens * heads * head_size;
+    float *context = floats(numbers), *narrowed = floats(numbers);
+    run_tiles(set, &text, false, context);
+    run_tiles(set, &text, true, narrowed);
+    for (size_t i = 0; i < numbers; i++) {
+        /* Values go up to 3, weights are right to 1/512; in sum that is 6e-3 at worst. */
+        if (!(fabs(context[i] - text.expected[i]) < 6e-3))
+            fail_msg("%zu heads of %zu, %zu tokens, relative %d, number %zu: expected %.9g, found "
+                     "%.9g",
+                     heads, head_size, tokens, (int)relative, i, text.expected[i], context[i]);
+        assert_true(narrowed[i] == rounded_to_brain(context[i]));
+    }
+    free(context);
+    free(narrowed);
+    text_destroy(&text);
+}
+
+static void tiles_agree_with_the_reference(void **state)
+{
+    (void)state;
+    const struct kernels *set = kernels_with_tiles();
+    if (!set) {
+        print_message("skipped: no AMX\n");
+        skip();
+    }
+    for (size_t tokens = 1; tokens <= 140; tokens++)
+        check_tiles(set, 2, 32, tokens, tokens % 2);
+    for (size_t size = 1; size <= 140; size++)
+        check_tiles(set, size % 3 + 1, size, 1 + size * 7 % 40, size % 2);
+    check_tiles(set, 2, 26, 512, true);
+    check_tiles(set, 1, 64, 511, false);
 }
 
 /* Where the buckets of the reference's relative_position_bucket begin, by running it. */
@@ -172,6 +283,7 @@ int main(void)
         cmocka_unit_test(every_length_of_text),
         cmocka_unit_test(every_size_of_head),
         cmocka_unit_test(the_longest_text),
+        cmocka_unit_test(tiles_agree_with_the_reference),
         cmocka_unit_test(buckets_are_those_of_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void layer_create(struct layer *layer, const char *engine, size_t outputs
     layer->stored.weight = (struct tensor){weight, NUMBER_F32, outputs, inputs};
     if (biased)
         layer->stored.bias = (struct tensor){bias, NUMBER_F32, 1, outputs};
-    const struct gemm_shape shape = {outputs, inputs, activation, PRECISION_F32};
+    const struct gemm_shape shape = {outputs, inputs, activation, PRECISION_F32, false};
     assert_ok(gemm_pack(&shape, weight, biased ? bias : NULL, &layer->weights, &error), error);
     if (!biased)
         memory_free(bias);
@@ -362,7 +362,7 @@ static void check_flat(const char *engine)
         size_t size, again;
         layer_create(&layer, engine, shapes[s].outputs, shapes[s].inputs, true, ACTIVATION_GELU);
         const struct gemm_shape shape = {layer.outputs, layer.inputs, ACTIVATION_GELU,
-                                         PRECISION_F32};
+                                         PRECISION_F32, false};
         layer_run(&layer, 30);
         float *expected = floats(30 * layer.outputs);
         memcpy(expected, layer.y, 30 * layer.outputs * sizeof *expected);
@@ -407,7 +407,7 @@ static void check_foreign_bytes(const char *engine)
     size_t size;
     layer_create(&layer, engine, 65, 17, true, ACTIVATION_NONE);
     unsigned char *bytes = save(layer.weights, &size);
-    const struct gemm_shape shape = {65, 17, ACTIVATION_NONE, PRECISION_F32};
+    const struct gemm_shape shape = {65, 17, ACTIVATION_NONE, PRECISION_F32, false};
     struct gemm_shape other = shape;
     for (size_t cut = 0; cut < size; cut += 64)
         refuses_bytes(&shape, bytes, cut, SEMBED_MALFORMED, "bytes, found");
@@ -454,7 +454,7 @@ static void an_unknown_engine_is_an_error(void **state)
     float number = 1;
     struct gemm_weights *weights;
     assert_int_equal(setenv("SEMBED_ENGINE", "abacus", 1), 0);
-    const struct gemm_shape shape = {1, 1, ACTIVATION_NONE, PRECISION_F32};
+    const struct gemm_shape shape = {1, 1, ACTIVATION_NONE, PRECISION_F32, false};
     assert_fails(gemm_pack(&shape, &number, NULL, &weights, &error), SEMBED_INVALID_ARGUMENT, error,
                  "openblas, found 'abacus'");
     assert_null(weights);

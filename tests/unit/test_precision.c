@@ -58,7 +58,7 @@ static void layer_create(struct layer *layer, enum precision precision, size_t o
 {
     sembed_error error = {0};
     size_t rows = MOST_ROWS + ROW_PADDING;
-    const struct gemm_shape shape = {outputs, inputs, ACTIVATION_NONE, precision};
+    const struct gemm_shape shape = {outputs, inputs, ACTIVATION_NONE, precision, false};
     *layer = (struct layer){.precision = precision, .outputs = outputs, .inputs = inputs};
     layer->weight = room(outputs * inputs * sizeof(float));
     layer->bias = room(outputs * sizeof(float));
@@ -221,7 +221,7 @@ static void flat_bytes_keep_every_precision(void **state)
         sembed_error error = {0};
         skip_without(precision);
         layer_create(&layer, precision, 936, 312);
-        const struct gemm_shape shape = {936, 312, ACTIVATION_NONE, precision};
+        const struct gemm_shape shape = {936, 312, ACTIVATION_NONE, precision, false};
         struct flat_writer writer = {0};
         gemm_save(layer.weights, &writer);
         unsigned char *bytes = room(writer.used), *expected = room(30 * 936 * sizeof(float));
@@ -254,7 +254,7 @@ static void refuses(enum precision precision, const char *sentence)
     sembed_error error = {0};
     struct gemm_weights *weights;
     float number = 1;
-    const struct gemm_shape shape = {1, 1, ACTIVATION_NONE, precision};
+    const struct gemm_shape shape = {1, 1, ACTIVATION_NONE, precision, false};
     assert_fails(gemm_check_precision(precision, &error), SEMBED_UNSUPPORTED, error, sentence);
     assert_fails(gemm_pack(&shape, &number, NULL, &weights, &error), SEMBED_UNSUPPORTED, error,
                  sentence);

@@ -273,8 +273,8 @@ static void attend_head(const struct attention_input *input, size_t head, struct
                         float *context, float *gathered)
 {
     size_t offset = head * input->head_size;
-    block->key = input->key + offset;
-    block->value = input->value + offset;
+    block->key = (const float *)input->key + offset;
+    block->value = (const float *)input->value + offset;
     block->key_stride = input->stride;
     if (input->tokens > BLOCK) {
         /* Every block reads all keys and values, which lie far apart: once more than worth it. */
@@ -286,7 +286,7 @@ static void attend_head(const struct attention_input *input, size_t head, struct
         block->key_stride = width;
     }
     for (size_t first = 0; first < input->tokens; first += BLOCK) {
-        block->query = input->query + first * input->stride + offset;
+        block->query = (const float *)input->query + first * input->stride + offset;
         block->context = context + first * block->context_stride + offset;
         block->bias = input->bias ? input->bias + head * input->bias_stride + first : NULL;
         block->count = input->tokens - first < BLOCK ? input->tokens - first : BLOCK;

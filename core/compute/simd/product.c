@@ -42,14 +42,16 @@ INLINE void finish_rows(const enum activation activation, const enum precision f
     }
 }
 
-/* A precision's product goes to an operand of the same, or to floats. */
+/* A product goes to an operand of its own precision; an int8 one also to numbers for attention. */
 INLINE void finish_precision(const enum activation activation, const struct product *y, size_t rows,
                              const struct operand *to)
 {
-    if (to->precision == PRECISION_BF16)
+    if (y->precision == PRECISION_BF16)
         finish_rows(activation, PRECISION_BF16, PRECISION_BF16, y, rows, to);
     else if (to->precision == PRECISION_INT8)
         finish_rows(activation, PRECISION_INT8, PRECISION_INT8, y, rows, to);
+    else if (to->precision == PRECISION_BF16)
+        finish_rows(activation, PRECISION_INT8, PRECISION_BF16, y, rows, to);
     else
         finish_rows(activation, PRECISION_INT8, PRECISION_F32, y, rows, to);
 }

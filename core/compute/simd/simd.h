@@ -22,6 +22,11 @@ void NAME(bias_activate)(enum activation activation, const float *bias, size_t r
                          float *y);
 void NAME(attention)(const struct attention_input *input, float *context, float *scratch);
 size_t NAME(attention_scratch)(size_t tokens, size_t head_size);
+#if defined(__AMX_BF16__)
+void NAME(attention_tiles)(const struct attention_input *input, const struct operand *context,
+                           float *scratch);
+size_t NAME(attention_tiles_scratch)(size_t tokens, size_t head_size);
+#endif
 void NAME(pool_sum)(const float *hidden, size_t tokens, size_t width, double first_weight,
                     double weight_step, double divisor, float *vector);
 void NAME(pool_max)(const float *hidden, size_t tokens, size_t width, float *vector);

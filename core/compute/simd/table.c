@@ -18,6 +18,10 @@ const struct kernels NAME(kernels) = {
     .bias_activate = NAME(bias_activate),
     .attention = NAME(attention),
     .attention_scratch = NAME(attention_scratch),
+#if defined(__AMX_BF16__)
+    .attention_tiles = NAME(attention_tiles),
+    .attention_tiles_scratch = NAME(attention_tiles_scratch),
+#endif
     .pool_sum = NAME(pool_sum),
     .pool_max = NAME(pool_max),
     .dot = NAME(dot),
