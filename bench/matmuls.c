@@ -50,10 +50,10 @@ static void pack(struct matmuls *matmuls, const struct dimensions *dimensions,
 {
     const size_t h = dimensions->hidden, i = dimensions->intermediate;
     enum activation activation = precision == PRECISION_F32 ? ACTIVATION_GELU : ACTIVATION_NONE;
-    const struct gemm_shape shapes[PRODUCTS] = {{3 * h, h, ACTIVATION_NONE, precision},
-                                                {h, h, ACTIVATION_NONE, precision},
-                                                {i, h, activation, precision},
-                                                {h, i, ACTIVATION_NONE, precision}};
+    const struct gemm_shape shapes[PRODUCTS] = {{3 * h, h, ACTIVATION_NONE, precision, false},
+                                                {h, h, ACTIVATION_NONE, precision, false},
+                                                {i, h, activation, precision, false},
+                                                {h, i, ACTIVATION_NONE, precision, false}};
     float *weight = room((3 * h > i ? 3 * h : i) * h * sizeof *weight);
     float *bias = room((3 * h > i ? 3 * h : i) * sizeof *bias);
     sembed_error error = {0};
@@ -147,8 +147,8 @@ int bench_matmuls(const struct bench_options *options)
     must(gemm_session_create(&matmuls.session, &error), &error);
     size_t widest = dimensions.intermediate > 3 * dimensions.hidden ? dimensions.intermediate
                                                                     : 3 * dimensions.hidden;
-    matmuls.x = room(gemm_padded_rows(largest) * widest * sizeof(float));
-    matmuls.y = room(gemm_padded_rows(largest) * widest * sizeof(float));
+    matmuls.x = room((largest + GEMM_PADDING) * widest * sizeof(float));
+    matmuls.y = room((largest + GEMM_PADDING) * widest * sizeof(float));
     multiply_all(&matmuls);
     for (size_t pass = 0; pass < options->passes; pass++) {
         double start = seconds_now();
