@@ -61,19 +61,30 @@ double NAME(dot)(const float *a, const float *b, size_t n)
     return sum;
 }
 
+/* Products of two vectors, in two sums each, so that an addition need not wait for the one before. */
+struct three_sums {
+    vdouble ab[2], aa[2], bb[2];
+};
+
+INLINE void add_three(struct three_sums *sums, size_t which, const float *a, const float *b)
+{
+    vdouble x = load_doubles(a), y = load_doubles(b);
+    sums->ab[which] += x * y;
+    sums->aa[which] += x * x;
+    sums->bb[which] += y * y;
+}
+
 void NAME(dot_three)(const float *a, const float *b, size_t n, double products[3])
 {
-    vdouble ab = {0}, aa = {0}, bb = {0};
+    struct three_sums sums = {{{0}}, {{0}}, {{0}}};
     size_t i = 0;
-    for (; i + DOUBLE_LANES <= n; i += DOUBLE_LANES) {
-        vdouble x = load_doubles(a + i), y = load_doubles(b + i);
-        ab += x * y;
-        aa += x * x;
-        bb += y * y;
+    for (; i + LANES <= n; i += LANES) {
+        add_three(&sums, 0, a + i, b + i);
+        add_three(&sums, 1, a + i + DOUBLE_LANES, b + i + DOUBLE_LANES);
     }
-    products[0] = sum_double_lanes(ab);
-    products[1] = sum_double_lanes(aa);
-    products[2] = sum_double_lanes(bb);
+    products[0] = sum_double_lanes(sums.ab[0] + sums.ab[1]);
+    products[1] = sum_double_lanes(sums.aa[0] + sums.aa[1]);
+    products[2] = sum_double_lanes(sums.bb[0] + sums.bb[1]);
     for (; i < n; i++) {
         products[0] += (double)a[i] * b[i];
         products[1] += (double)a[i] * a[i];

@@ -152,6 +152,9 @@ INLINE float largest_lane(vfloat vector)
 
 INLINE double sum_double_lanes(vdouble vector)
 {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_pd(vector);
+#else
     double lane[DOUBLE_LANES];
     memcpy(lane, &vector, sizeof lane);
     for (size_t width = DOUBLE_LANES / 2; width > 0; width /= 2) {
@@ -159,6 +162,7 @@ INLINE double sum_double_lanes(vdouble vector)
             lane[i] += lane[i + width];
     }
     return lane[0];
+#endif
 }
 
 /*
