@@ -7,6 +7,8 @@
 #   make check            unit tests and SQLite tests
 #   make asan ubsan tsan  the same under a sanitizer
 #   make coverage         the same, and how much of core/ they reach
+#   make valgrind         the SQLite tests under valgrind
+#   make soak             half an hour of sixteen connections to PostgreSQL
 #   make bench            texts per second
 #   make parity           the programs behind tests/parity/*.py
 #   make format           clang-format over all C files
@@ -171,6 +173,21 @@ coverage:
 	$(MAKE) BUILD=$(BUILD)/coverage SANITIZE="--coverage -fprofile-update=atomic -O1" check
 	scripts/coverage-report $(if $(MISSED),--missed) $(BUILD)/coverage
 
+# Half an hour of sixteen connections to a PostgreSQL of its own, then a thousand interrupts; see
+# tests/soak/run.
+SOAK_SECONDS ?= 1800
+LIBPQ_DIR     = $(shell $(PG_CONFIG) --libdir)
+
+$(BUILD)/tests/soak/%.o: tests/soak/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(SEMBED_CFLAGS) -I$(shell $(PG_CONFIG) --includedir) -c $< -o $@
+
+$(BUILD)/tests/soak/interrupts: $(BUILD)/tests/soak/interrupts.o
+	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ -L$(LIBPQ_DIR) -lpq -lpthread
+
+soak:
+	BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) scripts/pg-test --run tests/soak/run $(SOAK_SECONDS) 1000
+
 BENCH_PROGRAM := $(BUILD)/bench/bench
 
 $(BUILD)/bench/%.o: bench/%.c
@@ -222,5 +239,5 @@ pg install installcheck uninstall:
 	@exit 1
 endif
 
-.PHONY: default all sqlite check check-unit check-sqlite asan ubsan tsan coverage bench parity format format-check \
+.PHONY: default all sqlite check check-unit check-sqlite asan ubsan tsan valgrind coverage soak bench parity format format-check \
         clean clean-build pg install installcheck uninstall

@@ -6,12 +6,30 @@
  * asks for a catch-up, a parallel worker has sent a message. Only CHECK_FOR_INTERRUPTS knows what to
  * do with each, and it may longjmp, so the core's poll cannot run it. Instead the poll stops the
  * core at whatever is pending, CHECK_FOR_INTERRUPTS runs, and if it returns, the call is made once
- * more. A second harmless interrupt waits until that one is through: stopped by a cancel or a
- * termination alone, it cannot be kept from ending by a steady stream of the others.
+ * more. A second harmless interrupt waits until that one is through: stopped by a cancel, a
+ * termination or a client that is gone alone, it cannot be kept from ending by a steady stream of the
+ * others. (client_connection_check_interval is such a stream, so the poll looks at the socket itself.)
  */
 #include "host.h"
 
+#undef ENABLE_GSS /* its header may not be there; struct Port is the same without */
+#include "libpq/libpq-be.h"
 #include "miscadmin.h"
+
+#include <poll.h>
+
+/* Whether the server is to look for its client, and CHECK_FOR_INTERRUPTS will find that it is gone. */
+static bool client_is_gone(void)
+{
+#if PG_VERSION_NUM >= 140000 && defined(POLLRDHUP)
+    if (CheckClientConnectionPending && MyProcPort) {
+        struct pollfd client = {.fd = MyProcPort->sock, .events = POLLRDHUP};
+
+        return poll(&client, 1, 0) > 0;
+    }
+#endif
+    return false;
+}
 
 static int stop_wanted(void *state)
 {
@@ -21,7 +39,7 @@ static int stop_wanted(void *state)
         return 0;
     if (InterruptHoldoffCount > 0 || CritSectionCount > 0 || QueryCancelHoldoffCount > 0)
         return 0; /* CHECK_FOR_INTERRUPTS would do nothing */
-    return !*cancel_only || QueryCancelPending || ProcDiePending;
+    return !*cancel_only || QueryCancelPending || ProcDiePending || client_is_gone();
 }
 
 void call_begin(struct call *call)
