@@ -1,0 +1,209 @@
+/*
+ * How long a caller waits who wants a call to stop: the most processor time between two times that its
+ * poll is asked, for whatever takes long, the first call with a model included. Processor time, since a
+ * busy machine must not fail the test.
+ *
+ *     SEMBED_POLL_MODEL       a model's folder instead of the fixtures'
+ *     SEMBED_POLL_MEGABYTES   how long the texts are (1)
+ *     SEMBED_SLOW_MACHINE     if set, print and do not judge
+ */
+#include "tests/unit/folder.h"
+#include "tests/unit/unit.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What hosts promise; sanitizers have longer. */
+#define LONGEST_MS         50
+#define INSTRUMENTED_TIMES 30
+
+struct watch {
+    double last, longest; /* ms */
+    unsigned asked;
+    bool stops_at_once;
+};
+
+static double milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+static int look(void *state)
+{
+    struct watch *watch = state;
+    double now = milliseconds();
+    if (now - watch->last > watch->longest)
+        watch->longest = now - watch->last;
+    watch->last = now;
+    watch->asked++;
+    return watch->stops_at_once;
+}
+
+static void watch_begin(struct watch *watch)
+{
+    *watch = (struct watch){.last = milliseconds()};
+}
+
+static void watch_end(struct watch *watch, const char *what)
+{
+    double limit = LONGEST_MS;
+    look(watch);
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+    limit *= INSTRUMENTED_TIMES;
+#endif
+    print_message("  %-44s asked %6u times, %6.1f ms between two at most\n", what, watch->asked,
+                  watch->longest);
+    if (watch->longest > limit && !getenv("SEMBED_SLOW_MACHINE"))
+        fail_msg("%s: %.1f ms between two polls", what, watch->longest);
+}
+
+/* Repeats a piece until there are so many bytes. */
+static sembed_text repeat(const char *piece, size_t size)
+{
+    size_t length = strlen(piece);
+    char *data = malloc(size);
+    assert_non_null(data);
+    for (size_t i = 0; i < size; i++)
+        data[i] = piece[i % length];
+    return (sembed_text){data, size - size % length};
+}
+
+enum { MANY = 64 };
+
+static size_t megabytes(void)
+{
+    const char *wanted = getenv("SEMBED_POLL_MEGABYTES");
+    return wanted ? (size_t)atoi(wanted) : 1;
+}
+
+static void watch_tokens(const sembed_model *model, sembed_context *context, const char *name,
+                         const char *piece)
+{
+    sembed_text text = repeat(piece, megabytes() << 20);
+    struct watch watch;
+    sembed_poll poll = {look, &watch};
+    sembed_error error = {0};
+    sembed_token *tokens = NULL;
+    size_t count = 0;
+    char what[64];
+    watch_begin(&watch);
+    assert_ok(sembed_tokenize(model, context, text, (size_t)-1, &poll, &tokens, &count, &error),
+              error);
+    snprintf(what, sizeof what, "tokenize %zu MB of %s", megabytes(), name);
+    watch_end(&watch, what);
+    sembed_free(tokens);
+    free((char *)text.data);
+}
+
+static void watch_embed(const sembed_model *model, sembed_context *context, const char *what)
+{
+    sembed_text texts[MANY], text = repeat("rivers and ferries ", 8192);
+    sembed_model_info info;
+    struct watch watch;
+    sembed_poll poll = {look, &watch};
+    sembed_error error = {0};
+    sembed_model_describe(model, &info);
+    size_t width = info.dimensions ? info.dimensions : info.labels;
+    float *numbers = malloc(MANY * width * sizeof *numbers);
+    assert_non_null(numbers);
+    for (size_t i = 0; i < MANY; i++)
+        texts[i] = (sembed_text){text.data, text.length - 100 * i};
+    watch_begin(&watch);
+    assert_ok(info.dimensions
+                  ? sembed_embed(model, context, texts, MANY, NULL, &poll, numbers, &error)
+                  : sembed_score(model, context, texts[0], texts, MANY, 0, &poll, numbers, &error),
+              error);
+    watch_end(&watch, what);
+    free(numbers);
+    free((char *)text.data);
+}
+
+static void watch_chunks(const sembed_model *model, sembed_context *context)
+{
+    sembed_text text = repeat("A river. A ferry! Rain?\n", 1 << 20);
+    struct watch watch;
+    sembed_poll poll = {look, &watch};
+    sembed_error error = {0};
+    sembed_chunk *chunks = NULL;
+    size_t count = 0;
+    watch_begin(&watch);
+    assert_ok(sembed_chunk_text(model, context, text, 32, 8, &poll, &chunks, &count, &error),
+              error);
+    watch_end(&watch, "chunk 1 MB");
+    sembed_free(chunks);
+    free((char *)text.data);
+}
+
+static void watch_all(const char *folder, const char *name)
+{
+    char cache[] = "/tmp/sembed-poll.XXXXXX", command[128];
+    sembed_registry *registry = NULL;
+    sembed_context *context = NULL;
+    const sembed_model *model = NULL;
+    struct watch watch;
+    sembed_poll poll = {look, &watch};
+    sembed_error error = {0};
+    uint64_t bytes;
+
+    print_message("%s\n", folder);
+    assert_non_null(mkdtemp(cache));
+    assert_ok(sembed_context_create(&context, &error), error);
+    assert_ok(sembed_registry_create(NULL, &registry, &error), error);
+    watch_begin(&watch);
+    assert_ok(sembed_registry_load(registry, name, folder, &poll, &error), error);
+    watch_end(&watch, "load");
+    assert_ok(sembed_registry_acquire(registry, name, NULL, &model, &error), error);
+    watch_embed(model, context, "first call");
+    watch_embed(model, context, "second call");
+    watch_tokens(model, context, "words", "rivers, ferries and 不眠症 ");
+    watch_tokens(model, context, "one word", "river");
+    watch_tokens(model, context, "signs", "!?");
+    watch_tokens(model, context, "invalid UTF-8", "\xff\xfe a\xc3");
+    watch_tokens(model, context, "accents", "e\xcc\x81\xcc\x80 ");
+    watch_chunks(model, context);
+    assert_ok(sembed_registry_set_cache(registry, cache, SEMBED_CACHE_LIMIT, &error), error);
+    watch_begin(&watch);
+    assert_ok(sembed_registry_compile(registry, name, &poll, &bytes, &error), error);
+    watch_end(&watch, "make an image");
+    sembed_registry_destroy(registry);
+
+    assert_ok(sembed_registry_create(NULL, &registry, &error), error);
+    assert_ok(sembed_registry_set_cache(registry, cache, SEMBED_CACHE_LIMIT, &error), error);
+    watch_begin(&watch);
+    assert_ok(sembed_registry_load(registry, name, folder, &poll, &error), error);
+    watch_end(&watch, "load by its image");
+    assert_ok(sembed_registry_acquire(registry, name, NULL, &model, &error), error);
+    watch_embed(model, context, "first call");
+    sembed_registry_destroy(registry);
+    sembed_context_destroy(context);
+    snprintf(command, sizeof command, "rm -rf %s", cache);
+    assert_int_equal(system(command), 0);
+}
+
+static void polls_are_asked_often(void **state)
+{
+    (void)state;
+    static const char *const fixtures[] = {"tiny-bert", "cross-roberta", "xlm-roberta"};
+    char folder[512];
+    const char *named = getenv("SEMBED_POLL_MODEL");
+    if (named) {
+        watch_all(named, "named");
+        return;
+    }
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) {
+        snprintf(folder, sizeof folder, "%s/%s", fixtures_folder(), fixtures[i]);
+        watch_all(folder, fixtures[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(polls_are_asked_often)};
+    return cmocka_run_group_tests_name("poll", tests, NULL, NULL);
+}
