@@ -474,7 +474,9 @@ sembed_status sembed_chunk_text(const sembed_model *model, sembed_context *conte
                                 .error = error};
     *chunks = NULL;
     *count = 0;
-    sembed_status status = chunk_text(&chunking);
+    sembed_status status = context_check_texts(context, &text, 1, error);
+    if (status == SEMBED_OK)
+        status = chunk_text(&chunking);
     memory_free(chunking.boundaries);
     if (status != SEMBED_OK) {
         memory_free(chunking.chunks);

@@ -6,6 +6,7 @@ sembed_status sembed_context_create(sembed_context **context, sembed_error *erro
     struct sembed_context *created = memory_calloc(1, sizeof *created);
     if (!created)
         return error_no_memory(error, "a context");
+    created->max_text = SEMBED_MAX_TEXT;
     sembed_status status = encoder_session_create(&created->session, error);
     if (status == SEMBED_OK)
         status = tokenizer_scratch_create(&created->tokenizer_scratch, error);
@@ -89,12 +90,28 @@ void sembed_context_trim(sembed_context *context)
                                   .tokenizer_scratch = context->tokenizer_scratch,
                                   .team = context->team,
                                   .members = context->members,
-                                  .member_count = context->member_count};
+                                  .member_count = context->member_count,
+                                  .max_text = context->max_text};
     free_buffers(context);
     *context = kept;
     encoder_session_trim(context->session);
     for (size_t i = 1; i < context->member_count; i++)
         sembed_context_trim(context->members[i]);
+}
+
+void sembed_context_set_max_text(sembed_context *context, size_t bytes)
+{
+    context->max_text = bytes;
+}
+
+sembed_status context_check_texts(const struct sembed_context *context, const sembed_text *texts,
+                                  size_t count, sembed_error *error)
+{
+    for (size_t i = 0; i < count && context->max_text > 0; i++)
+        if (texts[i].length > context->max_text)
+            return error_set(error, SEMBED_LIMIT, "a text of %zu bytes: the longest may have %zu",
+                             texts[i].length, context->max_text);
+    return SEMBED_OK;
 }
 
 sembed_status batch_run(const struct sembed_model *model, struct sembed_context *context,

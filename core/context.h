@@ -39,7 +39,13 @@ struct sembed_context {
     struct team *team;               /* NULL: one thread */
     struct sembed_context **members; /* [member_count], one per thread; the first is this one */
     size_t member_count;
+    size_t max_text; /* bytes; 0: no limit */
 };
+
+/* SEMBED_LIMIT where one of texts[count] is longer than the context takes. */
+SEMBED_MUST_CHECK sembed_status context_check_texts(const struct sembed_context *context,
+                                                    const sembed_text *texts, size_t count,
+                                                    sembed_error *error);
 
 /* Runs the batch through the model's encoder: *hidden [tokens, hidden size], the session's. */
 SEMBED_MUST_CHECK sembed_status batch_run(const struct sembed_model *model,

@@ -233,6 +233,8 @@ sembed_status sembed_embed(const sembed_model *model, sembed_context *context,
     struct job job = {.model = model, .vectors = vectors};
     const struct worker caller = {context, poll, error};
     sembed_status status = resolve_options(&job, &caller, options);
+    if (status == SEMBED_OK)
+        status = context_check_texts(context, texts, count, error);
     if (status != SEMBED_OK)
         return status;
     const struct batch_call call = {.model = model,

@@ -94,7 +94,11 @@ sembed_status sembed_score(const sembed_model *model, sembed_context *context, s
                                     .details = &job,
                                     .encode = encode_pair,
                                     .flush = score_batch};
-    sembed_status status = batches_run(&call, context, poll, error);
+    sembed_status status = context_check_texts(context, &query, 1, error);
+    if (status == SEMBED_OK)
+        status = context_check_texts(context, documents, count, error);
+    if (status == SEMBED_OK)
+        status = batches_run(&call, context, poll, error);
     if (status == SEMBED_OK && !(flags & SEMBED_SCORE_RAW))
         activate(model->score_activation, scores, count * model->architecture.labels);
     return status;

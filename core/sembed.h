@@ -212,6 +212,13 @@ void sembed_context_destroy(sembed_context *context); /* NULL is allowed */
 SEMBED_MUST_CHECK sembed_status sembed_context_set_threads(sembed_context *context, size_t threads,
                                                            sembed_error *error);
 
+/* The longest text that a call takes where nobody says: 16 MB. Reading one takes up to some 80 times its
+ * size in memory. */
+#define SEMBED_MAX_TEXT ((size_t)16 << 20)
+
+/* A text of more bytes than this is SEMBED_LIMIT from now on; 0: as long as it may be. */
+void sembed_context_set_max_text(sembed_context *context, size_t bytes);
+
 /* Gives back scratch memory beyond a small reserve; a host calls it when it falls idle. */
 void sembed_context_trim(sembed_context *context);
 

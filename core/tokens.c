@@ -23,9 +23,11 @@ sembed_status sembed_tokenize(const sembed_model *model, sembed_context *context
 {
     *tokens = NULL;
     *count = 0;
-    sembed_status status =
-        tokenizer_encode(model->tokenizer, context->tokenizer_scratch, text,
-                         limit ? limit : model->max_tokens, true, poll, &context->encoding, error);
+    sembed_status status = context_check_texts(context, &text, 1, error);
+    if (status == SEMBED_OK)
+        status = tokenizer_encode(model->tokenizer, context->tokenizer_scratch, text,
+                                  limit ? limit : model->max_tokens, true, poll, &context->encoding,
+                                  error);
     return status == SEMBED_OK ? hand_out(model, &context->encoding, tokens, count, error) : status;
 }
 
@@ -36,9 +38,12 @@ sembed_status sembed_tokenize_pair(const sembed_model *model, sembed_context *co
 {
     *tokens = NULL;
     *count = 0;
-    sembed_status status = tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch,
-                                                 first, second, limit ? limit : model->max_tokens,
-                                                 true, poll, &context->encoding, error);
+    const sembed_text pair[] = {first, second};
+    sembed_status status = context_check_texts(context, pair, 2, error);
+    if (status == SEMBED_OK)
+        status = tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch, first, second,
+                                       limit ? limit : model->max_tokens, true, poll,
+                                       &context->encoding, error);
     return status == SEMBED_OK ? hand_out(model, &context->encoding, tokens, count, error) : status;
 }
 

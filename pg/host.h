@@ -55,6 +55,9 @@ extern const char *settings_model_path(void);
 /* How many models a backend keeps from transaction to transaction. */
 extern int settings_max_loaded(void);
 
+/* Bytes that a text may have; 0: no limit. */
+extern size_t settings_max_text_size(void);
+
 /* Bytes that all images of models may have together; 0: none are kept. */
 extern uint64 settings_cache_limit(void);
 

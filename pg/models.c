@@ -136,6 +136,7 @@ sembed_context *models_context(void)
         call_check(&call, sembed_context_create(&context, &call.error), NULL);
     }
     context_used = true;
+    sembed_context_set_max_text(context, settings_max_text_size());
     call_check(&call, sembed_context_set_threads(context, settings_threads(), &call.error), NULL);
     return context;
 }

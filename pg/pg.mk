@@ -22,7 +22,7 @@ SHLIB_LINK  = $(CORE_LIBRARY) -Wl,--exclude-libs,ALL $(CORE_LIBS) $(SANITIZE)
 # read them; name another folder in SEMBED_REGRESS_MODELS where it cannot read this one.
 export SEMBED_REGRESS_MODELS ?= $(CURDIR)/models
 
-REGRESS      = setup functions golden options vectors rerank tokens chunk evaluation cases batch errors settings encoding cancel planner
+REGRESS      = setup functions golden options vectors rerank tokens chunk evaluation cases batch errors settings security encoding cancel planner
 REGRESS_OPTS = --inputdir=$(top)
 REGRESS_PREP = regress-models
 ENCODING     = UTF8

@@ -19,7 +19,8 @@ static char *model_path;
 static int on_truncate;
 static int threads = 1;
 static int max_loaded;
-static int cache_limit; /* MB */
+static int max_text_size; /* kB */
+static int cache_limit;   /* MB */
 static char *preload_models;
 static uint64 generation;
 
@@ -53,6 +54,11 @@ const char *settings_model_path(void)
 int settings_max_loaded(void)
 {
     return max_loaded;
+}
+
+size_t settings_max_text_size(void)
+{
+    return (size_t)max_text_size << 10;
 }
 
 uint64 settings_cache_limit(void)
@@ -154,6 +160,12 @@ void settings_define(void)
                             "How many models a session keeps loaded between transactions.",
                             "The least recently used ones are given up. 0: no limit.", &max_loaded,
                             8, 0, 10000, PGC_USERSET, 0, NULL, NULL, NULL);
+
+    /* A session that reads a text takes up to some 80 times its size in memory, the server's. */
+    DefineCustomIntVariable("sembed.max_text_size", "The longest text that a call takes.",
+                            "A longer one is an error. 0: no limit.", &max_text_size,
+                            (int)(SEMBED_MAX_TEXT >> 10), 0, MAX_KILOBYTES, PGC_SUSET, GUC_UNIT_KB,
+                            NULL, NULL, NULL);
 
     /* The folder is the server's, so its size is the administrator's to say. */
     DefineCustomIntVariable("sembed.cache_limit",

@@ -47,6 +47,14 @@ size_t threads_read(const char *value)
     return is_number && threads <= SEMBED_MAX_THREADS ? threads : 0;
 }
 
+bool max_text_size_read(const char *value, size_t *bytes)
+{
+    char *end;
+    errno = 0;
+    *bytes = strtoul(value, &end, 10);
+    return *value >= '0' && *value <= '9' && !*end && !errno;
+}
+
 bool connection_refuses_truncation(const struct connection *connection)
 {
     const char *on_truncate = connection->settings[SETTING_ON_TRUNCATE];
@@ -155,6 +163,11 @@ sembed_status connection_scratch(struct connection *connection, sembed_context *
             return status;
     }
     *context = connection->context;
+    const char *max_text_size = connection->settings[SETTING_MAX_TEXT_SIZE];
+    size_t bytes = SEMBED_MAX_TEXT;
+    if (max_text_size)
+        max_text_size_read(max_text_size, &bytes);
+    sembed_context_set_max_text(*context, bytes);
     const char *threads = connection->settings[SETTING_THREADS];
     return sembed_context_set_threads(*context, threads ? threads_read(threads) : 1, error);
 }

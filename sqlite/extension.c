@@ -40,10 +40,13 @@ struct aggregate {
  * its error tells which models exist. (It cannot leave the model path: names hold no slash.)
  *
  * SQLITE_DIRECTONLY: never from a schema. sembed_load opens the folder that its argument names;
- * sembed_compile writes a file; sembed_config changes what later statements give.
+ * sembed_compile writes a file; sembed_config changes what later statements give. SQLite looks for this
+ * flag in a CHECK constraint only where the function is also deterministic (seen in 3.40; resolve.c),
+ * so these are said to be.
  */
 enum {
     BY_MODEL = SQLITE_DETERMINISTIC,
+    DIRECT = SQLITE_DIRECTONLY | SQLITE_DETERMINISTIC,
     READS_VECTORS = SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS | SQLITE_SUBTYPE,
     MAKES_VECTOR = SQLITE_RESULT_SUBTYPE,
     READS_NUMBERS = SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
@@ -72,10 +75,10 @@ static const struct function functions[] = {
     {"rerank_score", 3, BY_MODEL, function_rerank_score},
     {"token_count", 1, 0, function_token_count},
     {"token_count", 2, BY_MODEL, function_token_count},
-    {"sembed_load", 2, SQLITE_DIRECTONLY, function_sembed_load},
-    {"sembed_compile", 1, SQLITE_DIRECTONLY, function_sembed_compile},
-    {"sembed_config", 1, SQLITE_DIRECTONLY, function_sembed_config},
-    {"sembed_config", 2, SQLITE_DIRECTONLY, function_sembed_config},
+    {"sembed_load", 2, DIRECT, function_sembed_load},
+    {"sembed_compile", 1, DIRECT, function_sembed_compile},
+    {"sembed_config", 1, DIRECT, function_sembed_config},
+    {"sembed_config", 2, DIRECT, function_sembed_config},
     {"sembed_version", 0, SQLITE_INNOCUOUS, function_sembed_version},
 };
 

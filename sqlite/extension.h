@@ -70,6 +70,7 @@ enum setting {
     SETTING_RERANKER,
     SETTING_ON_TRUNCATE,
     SETTING_THREADS,
+    SETTING_MAX_TEXT_SIZE,
     SETTING_COUNT
 };
 
@@ -82,6 +83,9 @@ SEMBED_MUST_CHECK sembed_status connection_set(struct connection *connection, en
 
 /* The number that a setting of threads says; 0 where it says none that may be. */
 size_t threads_read(const char *value);
+
+/* The number of bytes that a setting of max_text_size says; false where it says none. */
+bool max_text_size_read(const char *value, size_t *bytes);
 
 /* Whether a text that is longer than a model reads is an error. */
 bool connection_refuses_truncation(const struct connection *connection);

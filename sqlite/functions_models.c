@@ -1,5 +1,6 @@
 #include "sqlite/extension.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -30,7 +31,8 @@ void function_sembed_load(sqlite3_context *context, int count, sqlite3_value **v
 
 static sembed_status read_setting(sqlite3_value *value, enum setting *setting, sembed_error *error)
 {
-    static const char *const keys[SETTING_COUNT] = {"model", "reranker", "on_truncate", "threads"};
+    static const char *const keys[SETTING_COUNT] = {"model", "reranker", "on_truncate", "threads",
+                                                    "max_text_size"};
     const struct argument argument = {"sembed_config", 1, "key"};
     const char *key = NULL;
     sembed_status status = value_string(value, argument, &key, error);
@@ -41,9 +43,10 @@ static sembed_status read_setting(sqlite3_value *value, enum setting *setting, s
             *setting = i;
             return SEMBED_OK;
         }
-    return argument_fail(argument, error,
-                         "expected 'model', 'reranker', 'on_truncate' or 'threads', found '%s'",
-                         key);
+    return argument_fail(
+        argument, error,
+        "expected 'model', 'reranker', 'on_truncate', 'threads' or 'max_text_size', found '%s'",
+        key);
 }
 
 /* A model that is there, loaded or not. */
@@ -67,7 +70,8 @@ static sembed_status read_value(enum setting setting, sqlite3_value *value, cons
 {
     if (sqlite3_value_type(value) == SQLITE_NULL)
         return SEMBED_OK;
-    if (setting != SETTING_THREADS || sqlite3_value_type(value) != SQLITE_INTEGER)
+    bool is_number = setting == SETTING_THREADS || setting == SETTING_MAX_TEXT_SIZE;
+    if (!is_number || sqlite3_value_type(value) != SQLITE_INTEGER)
         return value_string(value, (struct argument){"sembed_config", 2, "value"}, text, error);
     *text = (const char *)sqlite3_value_text(value);
     return *text ? SEMBED_OK : error_no_memory(error, "a setting");
@@ -83,6 +87,12 @@ static sembed_status check_value(struct connection *connection, enum setting set
         return threads_read(value) ? SEMBED_OK
                                    : argument_fail(argument, error, "expected 1 to %d, found '%s'",
                                                    SEMBED_MAX_THREADS, value);
+    size_t bytes;
+    if (setting == SETTING_MAX_TEXT_SIZE)
+        return max_text_size_read(value, &bytes)
+                   ? SEMBED_OK
+                   : argument_fail(argument, error,
+                                   "expected a number of bytes, 0 for no limit, found '%s'", value);
     if (strcmp(value, "truncate") == 0 || strcmp(value, "error") == 0)
         return SEMBED_OK;
     return argument_fail(argument, error, "expected 'truncate' or 'error', found '%s'", value);
@@ -116,6 +126,11 @@ void function_sembed_config(sqlite3_context *context, int count, sqlite3_value *
         value = "truncate";
     if (!value && setting == SETTING_THREADS)
         value = "1";
+    char number[32];
+    if (!value && setting == SETTING_MAX_TEXT_SIZE) {
+        snprintf(number, sizeof number, "%zu", SEMBED_MAX_TEXT);
+        value = number;
+    }
     sqlite3_result_text(context, value, -1, SQLITE_TRANSIENT);
 }
 

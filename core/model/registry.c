@@ -8,6 +8,7 @@
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "core/model/compiled.h"
+#include "core/model/inside.h"
 #include "core/model/model_name.h"
 
 #include <dirent.h>
@@ -220,7 +221,7 @@ static sembed_status list_folder(const struct sembed_registry *registry, const c
         if (!folder)
             status = error_no_memory(error, "a path");
         const struct entry *entry = find_entry(registry, item->d_name);
-        if (folder && is_model_folder(folder))
+        if (folder && is_model_folder(folder) && inside_path(folder, registry->path))
             status = listing_add(listing, capacity, item->d_name, folder,
                                  entry ? entry->model : NULL, error);
         memory_free(folder);
@@ -479,7 +480,9 @@ static sembed_status acquire_parsed(struct sembed_registry *registry, const stru
         return status;
     if (!folder)
         return refuse_name(registry, name, error);
-    status = load_entry(registry, name, folder, (struct entry){0}, poll, model, error);
+    status = inside_check(folder, registry->path, error);
+    if (status == SEMBED_OK)
+        status = load_entry(registry, name, folder, (struct entry){0}, poll, model, error);
     memory_free(folder);
     return status;
 }
