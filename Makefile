@@ -9,7 +9,7 @@
 #   make coverage         the same, and how much of core/ they reach
 #   make valgrind         the SQLite tests under valgrind
 #   make soak             half an hour of sixteen connections to PostgreSQL
-#   make bench            texts per second
+#   make bench            times of every engine that is installed, in turn: a table and a plot
 #   make parity           the programs behind tests/parity/*.py
 #   make format           clang-format over all C files
 #
@@ -198,7 +198,9 @@ $(BENCH_PROGRAM): $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c)) $(CORE_LIBR
 	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ $(CORE_LIBS)
 
 bench: $(BENCH_PROGRAM)
-	bench/run $(BENCH_PROGRAM)
+	[ -d models/all-MiniLM-L6-v2 ] || scripts/fetch-model
+	bench/compare $(BENCH_PROGRAM)
+	bench/report --plot $(BUILD)/bench/performance.png
 
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')

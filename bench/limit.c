@@ -1,5 +1,5 @@
 /*
- * bench limit: how many operations a second one core's arithmetic does, whatever the memory: the same
+ * bench limit: how many operations a second (of processor time) one core's arithmetic does, whatever the memory: the same
  * multiply-and-add instruction over and over, on registers, with as many sums at once as hide how long
  * one takes. A product of matrices cannot be faster; a multiplication and an addition are two operations.
  *
@@ -168,15 +168,15 @@ static double measure(const struct instruction *instruction)
     double best = 0, seconds = 0;
 
     while (seconds < 0.02) { /* long enough for the clock */
-        double start = seconds_now();
+        double start = processor_seconds();
         turns *= 2;
         instruction->run(turns);
-        seconds = seconds_now() - start;
+        seconds = processor_seconds() - start;
     }
     for (size_t i = 0; i < 20; i++) {
-        double start = seconds_now();
+        double start = processor_seconds();
         instruction->run(turns);
-        best = fmax(best, instruction->operations * turns / (seconds_now() - start));
+        best = fmax(best, instruction->operations * turns / (processor_seconds() - start));
     }
     return best;
 }
