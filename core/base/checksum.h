@@ -12,4 +12,18 @@
 /* Of data[size], with the seed 0. */
 uint64_t checksum(const void *data, size_t size);
 
+#define CHECKSUM_LANES  4
+#define CHECKSUM_STRIPE ((size_t)32)
+
+/* The same of bytes that come piece by piece. */
+struct checksum {
+    uint64_t lanes[CHECKSUM_LANES];
+    unsigned char rest[CHECKSUM_STRIPE]; /* the last bytes, fewer than a stripe */
+    uint64_t size;
+};
+
+struct checksum checksum_begin(void);
+void checksum_add(struct checksum *sum, const void *data, size_t size);
+uint64_t checksum_end(const struct checksum *sum);
+
 #endif

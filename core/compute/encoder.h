@@ -84,20 +84,24 @@ SEMBED_MUST_CHECK sembed_status encoder_create(const struct encoder_config *conf
 void encoder_destroy(struct encoder *encoder); /* NULL is allowed */
 
 /*
- * What encoder_create made, as flat bytes (core/base/flat.h) for a compiled image of the model:
+ * What encoder_create makes, as flat bytes (core/base/flat.h) for a compiled image of the model:
  *
- *     encoder_save   writes norms, relative bias and packed matrices; not the config and not the
- *                    tensors that are read in place, which an image holds in its own way.
- *     encoder_open   makes the same encoder of them: nothing is copied but the structs that point,
- *                    and hidden states have the same bits. The flat bytes, and the tensors read in
- *                    place, must stay until encoder_destroy.
+ *     encoder_compile   packs as encoder_create does and writes norms, relative bias and packed
+ *                       matrices; not the config and not the tensors that are read in place, which an
+ *                       image holds in its own way. Never more than two layers are in memory.
+ *     encoder_open      makes the same encoder of them: nothing is copied but the structs that point,
+ *                       and hidden states have the same bits. The flat bytes, and the tensors read in
+ *                       place, must stay until encoder_destroy.
  *
- * Of `weights` only words, positions and token_types are read. An image made by another engine or
+ * Of `weights` encoder_open reads only words, positions and token_types are read. An image made by another engine or
  * on another CPU is told apart by gemm_fingerprint(config.precision), which should be compared first;
  * encoder_open refuses what does not fit (SEMBED_MALFORMED, SEMBED_UNSUPPORTED: see gemm_open), and
  * checks every size, but believes the numbers themselves.
  */
-void encoder_save(const struct encoder *encoder, struct flat_writer *writer);
+SEMBED_MUST_CHECK sembed_status encoder_compile(const struct encoder_config *config,
+                                                const struct encoder_weights *weights,
+                                                const sembed_poll *poll, struct flat_writer *writer,
+                                                sembed_error *error);
 SEMBED_MUST_CHECK sembed_status encoder_open(const struct encoder_config *config,
                                              const struct encoder_weights *weights,
                                              struct flat_reader *reader, struct encoder **encoder,

@@ -194,17 +194,27 @@ static sembed_status encoder_end(struct encoder *made, sembed_status status,
     return status;
 }
 
+/* All but the layers. */
+static sembed_status pack_what_layers_share(const struct encoder_config *config,
+                                            const struct encoder_weights *weights,
+                                            struct encoder **encoder, sembed_error *error)
+{
+    sembed_status status = encoder_begin(config, weights, encoder, error);
+    if (status == SEMBED_OK)
+        status = pack_embeddings(*encoder, weights, error);
+    if (status == SEMBED_OK && config->relative_buckets)
+        status = relative_bias_create(config, &weights->relative_bias, &(*encoder)->relative_bias,
+                                      error);
+    return status;
+}
+
 sembed_status encoder_create(const struct encoder_config *config,
                              const struct encoder_weights *weights, const sembed_poll *poll,
                              struct encoder **encoder, sembed_error *error)
 {
     struct encoder *made = NULL;
     *encoder = NULL;
-    sembed_status status = encoder_begin(config, weights, &made, error);
-    if (status == SEMBED_OK)
-        status = pack_embeddings(made, weights, error);
-    if (status == SEMBED_OK && config->relative_buckets)
-        status = relative_bias_create(config, &weights->relative_bias, &made->relative_bias, error);
+    sembed_status status = pack_what_layers_share(config, weights, &made, error);
     for (size_t i = 0; status == SEMBED_OK && i < config->layers; i++) {
         status = poll_wants_stop(poll)
                      ? error_canceled(error)
@@ -219,21 +229,26 @@ static void norm_destroy(struct norm *norm)
     memory_free((void *)norm->shift);
 }
 
+/* What the layer has; afterwards it has nothing. */
+static void layer_destroy(struct encoder_layer *layer, bool borrows)
+{
+    gemm_weights_destroy(layer->query_key_value);
+    gemm_weights_destroy(layer->attention_output);
+    gemm_weights_destroy(layer->intermediate);
+    gemm_weights_destroy(layer->output);
+    if (!borrows) {
+        norm_destroy(&layer->attention_norm);
+        norm_destroy(&layer->output_norm);
+    }
+    *layer = (struct encoder_layer){0};
+}
+
 void encoder_destroy(struct encoder *encoder)
 {
     if (!encoder)
         return;
-    for (size_t i = 0; i < encoder->config.layers; i++) {
-        struct encoder_layer *layer = &encoder->layers[i];
-        gemm_weights_destroy(layer->query_key_value);
-        gemm_weights_destroy(layer->attention_output);
-        gemm_weights_destroy(layer->intermediate);
-        gemm_weights_destroy(layer->output);
-        if (!encoder->borrows) {
-            norm_destroy(&layer->attention_norm);
-            norm_destroy(&layer->output_norm);
-        }
-    }
+    for (size_t i = 0; i < encoder->config.layers; i++)
+        layer_destroy(&encoder->layers[i], encoder->borrows);
     if (!encoder->borrows) {
         norm_destroy(&encoder->embedding_norm);
         memory_free((void *)encoder->relative_bias.values);
@@ -251,7 +266,7 @@ static void save_norm(const struct norm *norm, struct flat_writer *writer)
     flat_write(writer, norm->shift, norm->width * sizeof *norm->shift);
 }
 
-void encoder_save(const struct encoder *encoder, struct flat_writer *writer)
+static void save_what_layers_share(const struct encoder *encoder, struct flat_writer *writer)
 {
     const uint64_t projects = encoder->embedding_projection != NULL;
     save_norm(&encoder->embedding_norm, writer);
@@ -261,15 +276,39 @@ void encoder_save(const struct encoder *encoder, struct flat_writer *writer)
     if (encoder->relative_bias.values)
         flat_write(writer, encoder->relative_bias.values,
                    relative_bias_bytes(&encoder->config, &encoder->relative_bias));
-    for (size_t i = 0; i < encoder->config.layers; i++) {
-        const struct encoder_layer *layer = &encoder->layers[i];
-        gemm_save(layer->query_key_value, writer);
-        gemm_save(layer->attention_output, writer);
-        save_norm(&layer->attention_norm, writer);
-        gemm_save(layer->intermediate, writer);
-        gemm_save(layer->output, writer);
-        save_norm(&layer->output_norm, writer);
+}
+
+static void save_layer(const struct encoder_layer *layer, struct flat_writer *writer)
+{
+    gemm_save(layer->query_key_value, writer);
+    gemm_save(layer->attention_output, writer);
+    save_norm(&layer->attention_norm, writer);
+    gemm_save(layer->intermediate, writer);
+    gemm_save(layer->output, writer);
+    save_norm(&layer->output_norm, writer);
+}
+
+/* A layer's memory is freed when the next one has been packed, not before: that is where the one after
+ * the next then goes, in pages that are already there. */
+sembed_status encoder_compile(const struct encoder_config *config,
+                              const struct encoder_weights *weights, const sembed_poll *poll,
+                              struct flat_writer *writer, sembed_error *error)
+{
+    struct encoder *made = NULL;
+    sembed_status status = pack_what_layers_share(config, weights, &made, error);
+    if (status == SEMBED_OK)
+        save_what_layers_share(made, writer);
+    for (size_t i = 0; status == SEMBED_OK && i < config->layers; i++) {
+        status = poll_wants_stop(poll)
+                     ? error_canceled(error)
+                     : pack_layer(config, &weights->layers[i], &made->layers[i], error);
+        if (status == SEMBED_OK)
+            save_layer(&made->layers[i], writer);
+        if (i > 0)
+            layer_destroy(&made->layers[i - 1], false);
     }
+    encoder_destroy(made);
+    return status;
 }
 
 static sembed_status open_norm(struct flat_reader *reader, size_t width, float epsilon,

@@ -45,25 +45,33 @@ static uint64_t header_checksum(const struct header *header)
 
 /* ------------------------------------------------------------------------------------- writing */
 
-#define PIECE ((size_t)8 << 20) /* bytes between two questions to poll */
+#define PIECE ((size_t)256 << 10) /* bytes that are still in the cache after they were written */
+#define BATCH ((size_t)8 << 20)   /* bytes between two questions to poll */
 
 struct file_writer {
     int descriptor;
     const char *path;
-    uint64_t at;
+    uint64_t at, limit;
+    uint64_t begun;      /* up to where the disk was told to begin */
+    struct checksum sum; /* of the section */
     const sembed_poll *poll;
     sembed_status status;
     sembed_error *error;
 };
 
-/* Has the disk begin with what is written already, so that there is less to wait for at the end. */
-static void begin_sync(const struct file_writer *writer, size_t size)
+/* Has the disk begin with what is written already, so that there is less to wait for at the end; and
+ * asks poll. */
+static void end_batch(struct file_writer *writer)
 {
+    if (writer->at - writer->begun < BATCH)
+        return;
 #ifdef __linux__
-    sync_file_range(writer->descriptor, (off_t)writer->at, (off_t)size, SYNC_FILE_RANGE_WRITE);
-#else
-    (void)writer, (void)size;
+    sync_file_range(writer->descriptor, (off_t)writer->begun, (off_t)(writer->at - writer->begun),
+                    SYNC_FILE_RANGE_WRITE);
 #endif
+    writer->begun = writer->at;
+    if (poll_wants_stop(writer->poll))
+        writer->status = error_canceled(writer->error);
 }
 
 /* A large table may lie in a file that nobody has read yet: it is then read in one go, and not in the
@@ -72,12 +80,13 @@ static void read_ahead(const void *bytes, size_t size)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t begin = (uintptr_t)bytes / page * page;
-    if (size > PIECE)
+    if (size > BATCH)
         posix_madvise((void *)begin, (uintptr_t)bytes + size - begin, POSIX_MADV_WILLNEED);
 }
 
 /* The bytes may lie in a mapped file that somebody has cut short: write then fails (EFAULT), where
- * reading them here would end the process. */
+ * reading them here would end the process. So they are summed up when they have been written, as long
+ * as the processor has them at hand. */
 static void write_bytes(void *state, const void *bytes, size_t size)
 {
     struct file_writer *writer = state;
@@ -85,6 +94,12 @@ static void write_bytes(void *state, const void *bytes, size_t size)
     read_ahead(bytes, size);
     while (size > 0 && writer->status == SEMBED_OK) {
         size_t piece = size < PIECE ? size : PIECE;
+        if (writer->at + piece > writer->limit) {
+            writer->status =
+                error_set(writer->error, SEMBED_LIMIT, "%s: more than the limit of %zu MB",
+                          writer->path, (size_t)(writer->limit >> 20));
+            return;
+        }
         ssize_t written = pwrite(writer->descriptor, from, piece, (off_t)writer->at);
         if (written < 0 && errno == EINTR)
             continue;
@@ -93,14 +108,31 @@ static void write_bytes(void *state, const void *bytes, size_t size)
                                        writer->path, strerror(written ? errno : ENOSPC));
             return;
         }
-        if (piece == PIECE)
-            begin_sync(writer, (size_t)written);
+        checksum_add(&writer->sum, from, (size_t)written);
         writer->at += (uint64_t)written;
         from += written;
         size -= (size_t)written;
-        if (poll_wants_stop(writer->poll))
-            writer->status = error_canceled(writer->error);
+        end_batch(writer);
     }
+}
+
+/* Packing stops where writing has failed. */
+static int stop_writing(void *state)
+{
+    const struct file_writer *writer = state;
+    return writer->status != SEMBED_OK || poll_wants_stop(writer->poll);
+}
+
+static void write_weights(struct file_writer *writer, const struct image_contents *contents)
+{
+    struct flat_writer flat = {.sink = write_bytes, .state = writer};
+    const sembed_poll poll = {stop_writing, writer};
+    sembed_error error = {0};
+    if (writer->status != SEMBED_OK)
+        return;
+    sembed_status status = contents->write_weights(contents->model, &poll, &flat, &error);
+    if (writer->status == SEMBED_OK && status != SEMBED_OK)
+        writer->status = error_set(writer->error, status, "%s", error.message);
 }
 
 static void write_section(struct file_writer *writer, const struct image_contents *contents,
@@ -121,42 +153,20 @@ static void write_section(struct file_writer *writer, const struct image_content
             write_bytes(writer, zeros, archive_padding(archive->tables[i].size));
         }
         break;
-    default: {
-        struct flat_writer flat = {.sink = write_bytes, .state = writer};
-        contents->write_weights(contents->model, &flat);
-    }
+    case WEIGHTS:
+        write_weights(writer, contents);
+        break;
+    case SECTIONS:
+        break;
     }
 }
 
-/* The checksums are those of what the file holds, read back from it. */
-static void sum_up(const struct file_writer *writer, struct header *header,
-                   const struct file_map *map)
+static void write_header(struct file_writer *writer, struct header *header)
 {
-    for (enum section i = 0; i < SECTIONS; i++) {
-        struct section_entry *entry = &header->sections[i];
-        entry->checksum = checksum(map->data + entry->offset, entry->size);
-    }
     header->file_size = writer->at;
     header->checksum = header_checksum(header);
-}
-
-static sembed_status write_header(struct file_writer *writer, struct header *header)
-{
-    struct file_map map;
-    sembed_status status =
-        file_map_descriptor(writer->descriptor, writer->path, &map, writer->error);
-    if (status != SEMBED_OK)
-        return status;
-    if (map.size == writer->at) {
-        sum_up(writer, header, &map);
-        writer->at = 0;
-        write_bytes(writer, header, sizeof *header);
-    } else {
-        writer->status =
-            error_set(writer->error, SEMBED_IO, "%s: another size than was written", writer->path);
-    }
-    file_unmap(&map);
-    return writer->status;
+    writer->at = 0;
+    write_bytes(writer, header, sizeof *header);
 }
 
 sembed_status image_write(int descriptor, const char *path, const struct image_contents *contents,
@@ -165,22 +175,24 @@ sembed_status image_write(int descriptor, const char *path, const struct image_c
     struct file_writer writer = {.descriptor = descriptor,
                                  .path = path,
                                  .at = sizeof(struct header),
+                                 .limit = contents->limit,
                                  .poll = poll,
                                  .error = error};
     struct header header = {.format = FORMAT, .byte_order = BYTE_ORDER_MARK};
     memcpy(header.magic, magic, sizeof magic);
     for (enum section i = 0; i < SECTIONS; i++) {
+        struct section_entry *entry = &header.sections[i];
         writer.at += (alignments[i] - writer.at % alignments[i]) % alignments[i];
-        header.sections[i].offset = writer.at;
+        writer.sum = checksum_begin();
+        entry->offset = writer.at;
         write_section(&writer, contents, i);
-        header.sections[i].size = writer.at - header.sections[i].offset;
+        entry->size = writer.at - entry->offset;
+        entry->checksum = checksum_end(&writer.sum);
     }
-    if (writer.status != SEMBED_OK)
-        return writer.status;
-    sembed_status status = write_header(&writer, &header);
-    if (status == SEMBED_OK && fsync(descriptor) != 0)
-        status = error_set(error, SEMBED_IO, "%s: cannot write: %s", path, strerror(errno));
-    return status;
+    write_header(&writer, &header);
+    if (writer.status == SEMBED_OK && fsync(descriptor) != 0)
+        writer.status = error_set(error, SEMBED_IO, "%s: cannot write: %s", path, strerror(errno));
+    return writer.status;
 }
 
 /* ------------------------------------------------------------------------------------- opening */

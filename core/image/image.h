@@ -29,12 +29,15 @@
 struct image_contents {
     const char *identity; /* text without zero bytes */
     const struct archive *archive;
-    void (*write_weights)(const void *model, struct flat_writer *writer); /* twice the same bytes */
+    /* Writes the weights, asking poll. */
+    sembed_status (*write_weights)(const void *model, const sembed_poll *poll,
+                                   struct flat_writer *writer, sembed_error *error);
     const void *model;
+    uint64_t limit; /* of the file, in bytes */
 };
 
 /* Writes an image to an empty file, and waits until it is on the disk. SEMBED_IO names the path and why;
- * SEMBED_CANCELED. */
+ * SEMBED_LIMIT, SEMBED_CANCELED; what write_weights fails with. */
 SEMBED_MUST_CHECK sembed_status image_write(int descriptor, const char *path,
                                             const struct image_contents *contents,
                                             const sembed_poll *poll, sembed_error *error);

@@ -53,20 +53,6 @@ static void store_model(struct archive *archive, struct sembed_model *model,
     archive_check(archive, model->architecture_name && model->tokenizer, "a model in parts");
 }
 
-static void save_weights(const void *state, struct flat_writer *writer)
-{
-    const struct sembed_model *model = state;
-    for (size_t i = 0; i < MODEL_TABLES; i++)
-        if (model->tables[i].data)
-            flat_write(writer, model->tables[i].data, table_bytes(&model->tables[i]));
-    encoder_save(model->encoder, writer);
-    modules_save_weights(&model->modules, writer);
-    if (model->head_output) {
-        linear_save(model->head_dense, writer);
-        linear_save(model->head_output, writer);
-    }
-}
-
 static sembed_status open_head(struct sembed_model *model, struct flat_reader *reader,
                                sembed_error *error)
 {
@@ -225,31 +211,6 @@ static sembed_status wait_for_image(struct loading *loading, struct sembed_model
     }
 }
 
-/* Writes the image of a model that was loaded from the folder. */
-static sembed_status write_image(struct loading *loading, struct sembed_model *model)
-{
-    struct weights_present present;
-    struct flat_writer counted = {0};
-    struct archive archive = archive_for_saving(loading->notice);
-    store_model(&archive, model, &present);
-    sembed_status status = archive_finish(&archive);
-    save_weights(model, &counted);
-    if (status == SEMBED_OK && counted.used > loading->settings->limit)
-        status = error_set(loading->notice, SEMBED_LIMIT,
-                           "cache folder %s: an image of %zu MB is more than the limit of %zu MB",
-                           loading->cache.path, counted.used >> 20,
-                           (size_t)(loading->settings->limit >> 20));
-    const struct image_contents contents = {loading->identity, &archive, save_weights, model};
-    if (status == SEMBED_OK)
-        status = cache_store(&loading->cache, loading->image_name, &contents, loading->poll,
-                             loading->notice);
-    archive_free(&archive);
-    if (status == SEMBED_OK)
-        cache_sweep(&loading->cache, loading->image_name, loading->settings->limit,
-                    identity_is_stale);
-    return status;
-}
-
 /* Whether the folder's files are what they were when loading began. */
 static bool is_unchanged(const struct loading *loading)
 {
@@ -261,37 +222,120 @@ static bool is_unchanged(const struct loading *loading)
     return same;
 }
 
-/* The model from its folder; then, with the lock, the image of it, and the model from that. */
+/* A model that was read and is not packed, on its way into an image. */
+struct writing {
+    const struct loading *loading;
+    const struct sembed_model *model;
+};
+
+static sembed_status write_weights(const void *state, const sembed_poll *poll,
+                                   struct flat_writer *writer, sembed_error *error)
+{
+    const struct writing *writing = state;
+    const struct sembed_model *model = writing->model;
+    for (size_t i = 0; i < MODEL_TABLES; i++)
+        if (model->tables[i].data)
+            flat_write(writer, model->tables[i].data, table_bytes(&model->tables[i]));
+    sembed_status status =
+        encoder_compile(&model->architecture.encoder, &model->unpacked, poll, writer, error);
+    if (status != SEMBED_OK)
+        return status;
+    modules_save_weights(&model->modules, writer);
+    if (model->head_output) {
+        linear_save(model->head_dense, writer);
+        linear_save(model->head_output, writer);
+    }
+    return is_unchanged(writing->loading)
+               ? SEMBED_OK
+               : error_set(error, SEMBED_IO, "%s: changed while it was read", model->folder);
+}
+
+/* How many bytes an image of the model has at least, so that none is begun that cannot be kept. */
+static uint64_t least_bytes(const struct sembed_model *model)
+{
+    static const unsigned bytes[] = {
+        [PRECISION_F32] = 4, [PRECISION_BF16] = 2, [PRECISION_INT8] = 1};
+    const struct encoder_config *config = &model->architecture.encoder;
+    uint64_t hidden = config->hidden_size, sum = 0;
+    for (size_t i = 0; i < MODEL_TABLES; i++)
+        if (model->tables[i].data)
+            sum += table_bytes(&model->tables[i]);
+    return sum + config->layers * bytes[config->precision] * hidden *
+                     (4 * hidden + 2 * config->intermediate_size);
+}
+
+static sembed_status check_limit(const struct loading *loading, const struct sembed_model *model)
+{
+    uint64_t bytes = least_bytes(model), limit = loading->settings->limit;
+    if (bytes <= limit)
+        return SEMBED_OK;
+    return error_set(loading->notice, SEMBED_LIMIT,
+                     "cache folder %s: an image of %zu MB is more than the limit of %zu MB",
+                     loading->cache.path, (size_t)(bytes >> 20), (size_t)(limit >> 20));
+}
+
+/* Writes the image of a model that was read from the folder. */
+static sembed_status write_image(struct loading *loading, struct sembed_model *model)
+{
+    struct weights_present present;
+    struct archive archive = archive_for_saving(loading->notice);
+    store_model(&archive, model, &present);
+    sembed_status status = archive_finish(&archive);
+    if (status == SEMBED_OK)
+        status = check_limit(loading, model);
+    const struct writing writing = {loading, model};
+    const struct image_contents contents = {loading->identity, &archive, write_weights, &writing,
+                                            loading->settings->limit};
+    if (status == SEMBED_OK)
+        status = cache_store(&loading->cache, loading->image_name, &contents, loading->poll,
+                             loading->notice);
+    archive_free(&archive);
+    if (status == SEMBED_OK)
+        cache_sweep(&loading->cache, loading->image_name, loading->settings->limit,
+                    identity_is_stale);
+    return status;
+}
+
+/* Makes the image of a model that was read, and opens it. */
+static sembed_status read_by_image(struct loading *loading, struct sembed_model *read,
+                                   struct sembed_model **model)
+{
+    sembed_status status = write_image(loading, read);
+    if (status != SEMBED_OK)
+        return status;
+    *loading->notice = (sembed_error){0};
+    status = try_image(loading, true, model);
+    if (status == SEMBED_OK)
+        *loading->notice = (sembed_error){0};
+    else if (loading->notice->code == SEMBED_OK)
+        error_set(loading->notice, SEMBED_IO, "cache folder %s: an image cannot be read back",
+                  loading->cache.path);
+    return status;
+}
+
+/* The model from its folder; with the lock, by way of its image. Where that cannot be, the notice says
+ * why, and the model has memory of its own. */
 static sembed_status make_image(struct loading *loading, struct sembed_model **model)
 {
-    sembed_status status = model_load(loading->name, loading->folder, loading->precision,
-                                      loading->poll, model, loading->error);
-    struct sembed_model *compiled;
-    if (status != SEMBED_OK || loading->lock < 0)
+    struct sembed_model *read;
+    sembed_status status = model_read(loading->name, loading->folder, loading->precision,
+                                      loading->poll, &read, loading->error);
+    if (status != SEMBED_OK)
         return status;
-    if (!is_unchanged(loading)) {
-        error_set(loading->notice, SEMBED_IO, "%s: changed while it was read", loading->folder);
-        return SEMBED_OK;
+    if (loading->lock >= 0) {
+        status = read_by_image(loading, read, model);
+        if (status == SEMBED_OK || status == SEMBED_CANCELED) {
+            model_free(read);
+            memory_trim();
+            return status == SEMBED_OK ? SEMBED_OK : error_canceled(loading->error);
+        }
     }
-    status = write_image(loading, *model);
-    if (status == SEMBED_OK) {
-        *loading->notice = (sembed_error){0};
-        status = try_image(loading, true, &compiled);
-        if (status != SEMBED_OK && loading->notice->code == SEMBED_OK)
-            error_set(loading->notice, SEMBED_IO, "cache folder %s: an image cannot be read back",
-                      loading->cache.path);
-    }
-    if (status == SEMBED_OK) {
-        *loading->notice = (sembed_error){0};
-        model_free(*model);
-        memory_trim();
-        *model = compiled;
-    } else if (status == SEMBED_CANCELED) {
-        model_free(*model);
-        *model = NULL;
-        return error_canceled(loading->error);
-    }
-    return SEMBED_OK; /* the notice says why there is no image */
+    status = model_pack(read, loading->poll, loading->error);
+    if (status == SEMBED_OK)
+        *model = read;
+    else
+        model_free(read);
+    return status;
 }
 
 static sembed_status run(struct loading *loading, struct sembed_model **model)

@@ -85,23 +85,25 @@ static sembed_status decide_max_tokens(struct sembed_model *model, sembed_error 
     return SEMBED_OK;
 }
 
-static sembed_status load_encoder(struct sembed_model *model, const sembed_poll *poll,
-                                  sembed_error *error)
+static sembed_status find_encoder(struct sembed_model *model, sembed_error *error)
 {
-    const struct encoder_config *config = &model->architecture.encoder;
-    struct encoder_weights weights;
-    struct layer_weights *layers = memory_calloc(config->layers, sizeof *layers);
+    struct encoder_weights *weights = &model->unpacked;
+    struct layer_weights *layers =
+        memory_calloc(model->architecture.encoder.layers, sizeof *layers);
     if (!layers)
         return error_no_memory(error, "the list of layers");
-    sembed_status status = weights_find(&model->weights, &model->architecture, layers, &weights,
+    sembed_status status = weights_find(&model->weights, &model->architecture, layers, weights,
                                         &model->parameters, error);
-    if (status == SEMBED_OK)
-        status = encoder_create(config, &weights, poll, &model->encoder, error);
-    memory_free(layers);
-    model->tables[MODEL_WORDS] = weights.words;
-    model->tables[MODEL_POSITIONS] = weights.positions;
-    model->tables[MODEL_TOKEN_TYPES] = weights.token_types;
+    model->tables[MODEL_WORDS] = weights->words;
+    model->tables[MODEL_POSITIONS] = weights->positions;
+    model->tables[MODEL_TOKEN_TYPES] = weights->token_types;
     return status;
+}
+
+static void forget_unpacked(struct sembed_model *model)
+{
+    memory_free((void *)model->unpacked.layers);
+    model->unpacked = (struct encoder_weights){0};
 }
 
 /* What CrossEncoder.get_default_activation_fn does: the folder's word, in any of the three places where
@@ -148,7 +150,7 @@ static sembed_status load_head(struct sembed_model *model, const struct json_fil
 
 /* The steps in the order in which their errors help most: what it is, whether it can be read, then
  * the costly ones. */
-static sembed_status load_parts(struct sembed_model *model, enum precision precision,
+static sembed_status read_parts(struct sembed_model *model, enum precision precision,
                                 const sembed_poll *poll, sembed_error *error)
 {
     struct json_file config = {0};
@@ -168,7 +170,7 @@ static sembed_status load_parts(struct sembed_model *model, enum precision preci
         status = modules_read(model->folder, model->architecture.encoder.hidden_size,
                               &model->modules, error);
     if (status == SEMBED_OK)
-        status = load_encoder(model, poll, error);
+        status = find_encoder(model, error);
     /* A classifier whose folder lists no pooling is a cross-encoder. */
     if (status == SEMBED_OK && model->architecture.labels > 0 &&
         !(model->modules.listed && model->modules.pooled))
@@ -197,7 +199,7 @@ sembed_status model_create(const char *name, const char *folder, struct sembed_m
     return error_no_memory(error, "the model");
 }
 
-sembed_status model_load(const char *name, const char *folder, enum precision precision,
+sembed_status model_read(const char *name, const char *folder, enum precision precision,
                          const sembed_poll *poll, struct sembed_model **model, sembed_error *error)
 {
     *model = NULL;
@@ -210,7 +212,7 @@ sembed_status model_load(const char *name, const char *folder, enum precision pr
         return status;
     status = gemm_check_precision(precision, error);
     if (status == SEMBED_OK)
-        status = load_parts(loaded, precision, poll, error);
+        status = read_parts(loaded, precision, poll, error);
     if (status != SEMBED_OK) {
         model_free(loaded);
         return status;
@@ -219,10 +221,20 @@ sembed_status model_load(const char *name, const char *folder, enum precision pr
     return SEMBED_OK;
 }
 
+sembed_status model_pack(struct sembed_model *model, const sembed_poll *poll, sembed_error *error)
+{
+    sembed_status status = encoder_create(&model->architecture.encoder, &model->unpacked, poll,
+                                          &model->encoder, error);
+    if (status == SEMBED_OK)
+        forget_unpacked(model);
+    return status;
+}
+
 void model_free(struct sembed_model *model)
 {
     if (!model)
         return;
+    forget_unpacked(model);
     linear_destroy(model->head_output);
     linear_destroy(model->head_dense);
     modules_free(&model->modules);

@@ -26,7 +26,8 @@ struct sembed_model {
     struct safetensors weights;
     struct image image;
     struct tensor tables[MODEL_TABLES];
-    struct encoder *encoder;
+    struct encoder *encoder;         /* NULL between model_read and model_pack */
+    struct encoder_weights unpacked; /* the tensors that it is made of, until then */
     struct architecture architecture;
     struct modules modules;
     struct prompts prompts;
@@ -47,10 +48,16 @@ static inline bool model_is_cross_encoder(const struct sembed_model *model)
     return model->head_output != NULL;
 }
 
-/* Loads a folder under a name, its matrices in that precision. Free with model_free. */
-SEMBED_MUST_CHECK sembed_status model_load(const char *name, const char *folder,
+/*
+ * Loads a folder under a name, in two steps: model_read checks and reads everything, and model_pack
+ * makes the encoder, its matrices in that precision. In between, the encoder can be compiled instead,
+ * from model->unpacked. Free with model_free.
+ */
+SEMBED_MUST_CHECK sembed_status model_read(const char *name, const char *folder,
                                            enum precision precision, const sembed_poll *poll,
                                            struct sembed_model **model, sembed_error *error);
+SEMBED_MUST_CHECK sembed_status model_pack(struct sembed_model *model, const sembed_poll *poll,
+                                           sembed_error *error);
 
 /* A model with a name and a folder and nothing else. */
 SEMBED_MUST_CHECK sembed_status model_create(const char *name, const char *folder,

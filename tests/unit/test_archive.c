@@ -26,6 +26,22 @@ static void checksum_is_the_published_one(void **state)
     assert_int_equal(checksum(text, 63), 0xA12B47D9D143A6BCu);
 }
 
+static void checksum_comes_piece_by_piece(void **state)
+{
+    (void)state;
+    char text[200];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)('a' + i % 26);
+    for (size_t size = 0; size <= sizeof text; size += 7) {
+        for (size_t step = 1; step <= 70; step++) {
+            struct checksum sum = checksum_begin();
+            for (size_t at = 0; at < size; at += step)
+                checksum_add(&sum, text + at, size - at < step ? size - at : step);
+            assert_int_equal(checksum_end(&sum), checksum(text, size));
+        }
+    }
+}
+
 /* ------------------------------------------------------------------------------------- in memory */
 
 /* What was saved, as a file would hold it. */
@@ -313,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksum_is_the_published_one),
+        cmocka_unit_test(checksum_comes_piece_by_piece),
         cmocka_unit_test(what_was_saved_is_opened),
         cmocka_unit_test(opening_refuses_what_does_not_fit),
         cmocka_unit_test(every_fixture_tokenizes_the_same),
