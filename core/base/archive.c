@@ -87,12 +87,25 @@ void archive_bytes(struct archive *archive, void *value, size_t size)
         memcpy(value, record, size);
 }
 
+void archive_flags(struct archive *archive, void *flags, size_t count)
+{
+    unsigned char *bytes = flags; /* a bool may not be looked at before it is known to be one */
+    if (!archive->opening) {
+        archive_bytes(archive, flags, count);
+        return;
+    }
+    const unsigned char *record = read_record(archive, count);
+    for (size_t i = 0; record && i < count; i++)
+        archive_check(archive, record[i] <= 1, "a bool that is neither true nor false");
+    if (archive->status == SEMBED_OK)
+        memcpy(bytes, record, count);
+}
+
 /* Whether there is something behind a pointer. */
 static bool store_presence(struct archive *archive, bool present)
 {
-    unsigned char flag = present;
-    archive_value(archive, &flag);
-    return archive->status == SEMBED_OK && flag;
+    archive_value(archive, &present);
+    return archive->status == SEMBED_OK && present;
 }
 
 void archive_text(struct archive *archive, char **text, size_t *length)

@@ -74,9 +74,13 @@ void archive_fail(struct archive *archive, sembed_status status);
 /* Opening, fails with SEMBED_MALFORMED unless the condition holds; what says what is wrong. */
 void archive_check(struct archive *archive, bool condition, const char *what);
 
-/* A value without pointers. Opening leaves it as it was where the archive has failed. */
+/* A value without pointers. Opening leaves it as it was where the archive has failed. A bool is 0 or 1:
+ * opening, anything else is SEMBED_MALFORMED. */
+#define archive_value(archive, pointer)                                                            \
+    _Generic((pointer), bool *: archive_flags, default: archive_bytes)(archive, pointer,           \
+                                                                       sizeof *(pointer))
 void archive_bytes(struct archive *archive, void *value, size_t size);
-#define archive_value(archive, pointer) archive_bytes(archive, pointer, sizeof *(pointer))
+void archive_flags(struct archive *archive, void *flags, size_t count);
 
 /* A string; opening gives a copy that is freed with memory_free. *string may be NULL. */
 void archive_string(struct archive *archive, char **string);

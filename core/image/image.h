@@ -17,6 +17,12 @@
  * opened: a few milliseconds. That of the weights would take a tenth of a second and more per process;
  * it is computed when the image is made, and again when cache.c finds no mark that this very file, not
  * changed since by anybody's clock, was found right since the machine was started.
+ *
+ * What is believed. The numbers of an image whose checksums are right: weights, scores, norms, and that
+ * a token's spelling has the id that a table says. Only this user and root can write it (cache.h), and who
+ * can write it could as well write what the program is made of. Not believed is anything that leads
+ * somewhere: bools, kinds, counts, places and widths are checked when they are opened, against their
+ * tables and one another, so that an image made by mistake is refused and ends no process.
  */
 #ifndef SEMBED_IMAGE_IMAGE_H
 #define SEMBED_IMAGE_IMAGE_H

@@ -124,6 +124,11 @@ void architecture_store(struct archive *archive, struct architecture *architectu
     archive_value(archive, &architecture->vocabulary_size);
     archive_value(archive, &architecture->position_rows);
     archive_value(archive, &architecture->labels);
+    archive_check(archive,
+                  architecture->encoder.activation <= ACTIVATION_SIGMOID &&
+                      architecture->encoder.precision <= PRECISION_INT8 &&
+                      architecture->labels <= LARGEST_SIZE,
+                  "an architecture that is none");
 }
 
 static const struct family *find_family(const char *model_type)

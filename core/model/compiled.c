@@ -35,6 +35,17 @@ struct weights_present {
     bool head;
 };
 
+/* What a folder's loader has checked of these. encoder_open looks at the encoder's own sizes. */
+static bool is_sound(const struct sembed_model *model, const struct weights_present *present)
+{
+    const struct architecture *architecture = &model->architecture;
+    return modules_are_sound(&model->modules, architecture->encoder.hidden_size) &&
+           present->head == (model->modules.dimensions == 0) &&
+           (!present->head || architecture->labels > 0) &&
+           model->max_tokens <= architecture->encoder.max_tokens &&
+           model->score_activation <= ACTIVATION_SIGMOID;
+}
+
 static void store_model(struct archive *archive, struct sembed_model *model,
                         struct weights_present *present)
 {
@@ -51,6 +62,7 @@ static void store_model(struct archive *archive, struct sembed_model *model,
     archive_value(archive, &present->head);
     tokenizer_store(archive, &model->tokenizer);
     archive_check(archive, model->architecture_name && model->tokenizer, "a model in parts");
+    archive_check(archive, is_sound(model, present), "sizes that do not fit one another");
 }
 
 static sembed_status open_head(struct sembed_model *model, struct flat_reader *reader,

@@ -350,7 +350,29 @@ void modules_store(struct archive *archive, struct modules *modules)
         archive_value(archive, &module->inputs);
         archive_value(archive, &module->outputs);
         archive_value(archive, &module->activation);
+        archive_check(archive,
+                      module->kind <= MODULE_NORMALIZE && module->activation <= ACTIVATION_SIGMOID,
+                      "a module of no known kind");
     }
+    for (size_t i = 0; archive->status == SEMBED_OK && i < modules->pooling_count; i++)
+        archive_check(archive, modules->pooling[i] < POOLING_MODE_COUNT, "an unknown pooling");
+}
+
+bool modules_are_sound(const struct modules *modules, size_t hidden_size)
+{
+    size_t width = modules->pooled ? modules->pooling_count * hidden_size : hidden_size;
+    size_t widest = width > hidden_size ? width : hidden_size;
+    bool sound = width > 0;
+    for (size_t i = 0; i < modules->chain_count; i++) {
+        const struct module *module = &modules->chain[i];
+        if (module->kind != MODULE_DENSE)
+            continue;
+        sound &= module->inputs == width && module->outputs > 0;
+        width = module->outputs;
+        widest = width > widest ? width : widest;
+    }
+    return sound && modules->widest == widest &&
+           (modules->dimensions == width || modules->dimensions == 0);
 }
 
 void modules_save_weights(const struct modules *modules, struct flat_writer *writer)

@@ -50,6 +50,10 @@ SEMBED_MUST_CHECK sembed_status modules_read(const char *folder, size_t hidden_s
 
 /* To and from an image; the weights apart, in the order of the chain. */
 void modules_store(struct archive *archive, struct modules *modules);
+
+/* Whether the widths that an image names are those of its modules; dimensions may be 0 (a
+ * cross-encoder). */
+bool modules_are_sound(const struct modules *modules, size_t hidden_size);
 void modules_save_weights(const struct modules *modules, struct flat_writer *writer);
 SEMBED_MUST_CHECK sembed_status modules_open_weights(struct modules *modules,
                                                      struct flat_reader *reader,

@@ -54,6 +54,17 @@ void added_tokens_destroy(struct added_tokens *tokens)
     memory_free(tokens);
 }
 
+/* Whether its bools are bools, which they may not be in a file. */
+static bool has_flags(const struct token *token)
+{
+    const bool *const flags[] = {&token->single_word, &token->lstrip, &token->rstrip,
+                                 &token->normalized, &token->special};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (*(const unsigned char *)flags[i] > 1)
+            return false;
+    return true;
+}
+
 void added_tokens_store(struct archive *archive, struct added_tokens **tokens)
 {
     struct added_tokens *stored = archive_struct(archive, (void **)tokens, sizeof *stored);
@@ -65,6 +76,8 @@ void added_tokens_store(struct archive *archive, struct added_tokens **tokens)
     archive_value(archive, &stored->forbids_cuts);
     archive_value(archive, &stored->splits_special);
     archive_table(archive, &stored->tokens, stored->count, sizeof *stored->tokens);
+    for (size_t i = 0; archive->status == SEMBED_OK && i < stored->count; i++)
+        archive_check(archive, has_flags(&stored->tokens[i]), "an added token of no known flags");
     vocabulary_store(archive, &stored->contents);
     archive_check(archive,
                   stored->contents && vocabulary_id_limit(stored->contents) <= stored->count,
@@ -72,7 +85,7 @@ void added_tokens_store(struct archive *archive, struct added_tokens **tokens)
     for (size_t i = 0; i < 2; i++) {
         struct pattern_set *set = &stored->sets[i];
         archive_value(archive, &set->count);
-        archive_value(archive, &set->begins);
+        archive_flags(archive, set->begins, sizeof set->begins);
         archive_value(archive, &set->only);
         archive_value(archive, &set->has_only);
         trie_store(archive, &set->trie, stored->count);

@@ -44,10 +44,15 @@ void charsmap_store(struct archive *archive, struct charsmap **charsmap)
     stored->mapped = archive->opening;
     archive_value(archive, &stored->unit_count);
     archive_value(archive, &stored->strings_size);
-    archive_value(archive, &stored->plain);
+    archive_flags(archive, stored->plain, sizeof stored->plain);
     archive_table(archive, &stored->units, stored->unit_count, sizeof *stored->units);
     archive_table(archive, &stored->strings, stored->strings_size, 1);
-    archive_check(archive, stored->unit_count > 0, "a charsmap without units");
+    if (archive->status == SEMBED_OK)
+        archive_check(archive,
+                      stored->unit_count > 0 &&
+                          unicode_valid_prefix(stored->strings, stored->strings_size) ==
+                              stored->strings_size,
+                      "a charsmap that is none");
 }
 
 /* --- the trie ------------------------------------------------------------------------------- */

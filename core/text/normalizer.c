@@ -254,6 +254,17 @@ void normalizer_destroy(struct normalizer *normalizer)
     memory_free(normalizer);
 }
 
+/* Whether a step has what it is made of. */
+static bool is_sound(const struct step *step)
+{
+    bool has_content = step->type == STEP_PREPEND || step->type == STEP_REPLACE;
+    return step->type <= STEP_PRECOMPILED && (!has_content || step->content) &&
+           (!step->content ||
+            unicode_valid_prefix(step->content, step->content_length) == step->content_length) &&
+           (step->type != STEP_REPLACE || step->regex) &&
+           (step->type != STEP_PRECOMPILED || step->charsmap);
+}
+
 void normalizer_store(struct archive *archive, struct normalizer **normalizer)
 {
     struct normalizer *stored = archive_struct(archive, (void **)normalizer, sizeof *stored);
@@ -265,7 +276,12 @@ void normalizer_store(struct archive *archive, struct normalizer **normalizer)
         bool has_content = step->content != NULL;
         archive_value(archive, &step->type);
         archive_value(archive, &step->forbids_cuts);
-        archive_value(archive, &step->bert);
+        archive_value(archive, &step->bert.clean_text);
+        archive_value(archive, &step->bert.handle_chinese_chars);
+        archive_value(archive, &step->bert.strip_accents);
+        archive_value(archive, &step->bert.lowercase);
+        if (archive->opening)
+            bert_normalizer_prepare(&step->bert);
         archive_value(archive, &step->strip_left);
         archive_value(archive, &step->strip_right);
         regex_store(archive, &step->regex);
@@ -273,6 +289,7 @@ void normalizer_store(struct archive *archive, struct normalizer **normalizer)
         archive_value(archive, &has_content);
         if (has_content)
             archive_text(archive, &step->content, &step->content_length);
+        archive_check(archive, is_sound(step), "a normalizer in parts");
     }
 }
 

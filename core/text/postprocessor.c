@@ -267,7 +267,20 @@ void postprocessor_free(struct postprocessor *postprocessor)
 
 /* ------------------------------------------------------------------------------- images */
 
-static void store_template(struct archive *archive, struct template *template)
+/* What appending to it sees to: special_count says how many special tokens there are, and a second
+ * sequence has a place in the template of pairs alone. */
+static bool is_sound(const struct template *template, uint32_t last_place)
+{
+    size_t special = 0;
+    bool sound = true;
+    for (size_t i = 0; i < template->count; i++) {
+        special += template->parts[i].id < TEMPLATE_FIRST;
+        sound &= template->parts[i].id <= last_place && template->parts[i].type <= 1;
+    }
+    return sound && special == template->special_count;
+}
+
+static void store_template(struct archive *archive, struct template *template, uint32_t last_place)
 {
     archive_value(archive, &template->special_count);
     if (!archive_array(archive, (void **)&template->parts, &template->count,
@@ -277,13 +290,15 @@ static void store_template(struct archive *archive, struct template *template)
         archive_value(archive, &template->parts[i].id);
         archive_value(archive, &template->parts[i].type);
     }
+    archive_check(archive, is_sound(template, last_place), "a template that is none");
 }
 
 void postprocessor_store(struct archive *archive, struct postprocessor *postprocessor)
 {
-    store_template(archive, &postprocessor->single);
-    store_template(archive, &postprocessor->pair);
-    archive_value(archive, &postprocessor->trims);
+    store_template(archive, &postprocessor->single, TEMPLATE_FIRST);
+    store_template(archive, &postprocessor->pair, TEMPLATE_SECOND);
+    for (size_t i = 0; i < POSTPROCESSOR_MOST_TRIMS; i++)
+        archive_value(archive, &postprocessor->trims[i].add_prefix_space);
     archive_value(archive, &postprocessor->trim_count);
     archive_check(archive, postprocessor->trim_count <= POSTPROCESSOR_MOST_TRIMS,
                   "a post-processor with too many steps");

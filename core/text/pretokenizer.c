@@ -308,6 +308,16 @@ void pretokenizer_destroy(struct pretokenizer *pretokenizer)
     memory_free(pretokenizer);
 }
 
+/* Whether a step has what it is made of. */
+static bool is_sound(const struct step *step)
+{
+    const struct metaspace *metaspace = &step->metaspace;
+    return step->type <= STEP_BYTES && step->behavior <= BEHAVIOR_CONTIGUOUS &&
+           metaspace->length <= sizeof metaspace->replacement &&
+           unicode_valid_prefix(metaspace->replacement, metaspace->length) == metaspace->length &&
+           (step->regex || step->type != STEP_REGEX);
+}
+
 void pretokenizer_store(struct archive *archive, struct pretokenizer **pretokenizer)
 {
     struct pretokenizer *stored = archive_struct(archive, (void **)pretokenizer, sizeof *stored);
@@ -323,6 +333,7 @@ void pretokenizer_store(struct archive *archive, struct pretokenizer **pretokeni
         archive_value(archive, &step->ends_words);
         archive_value(archive, &step->forbids_cuts);
         regex_store(archive, &step->regex);
+        archive_check(archive, is_sound(step), "a pre-tokenizer in parts");
     }
 }
 

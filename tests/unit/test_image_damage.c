@@ -147,6 +147,97 @@ static void a_lost_mark_costs_time_only(void **state)
     scene_free(&scene);
 }
 
+/* ------------------------------------------------------------------------------------- nonsense */
+
+static uint32_t random_below(uint32_t *state, size_t limit)
+{
+    *state = *state * 1664525 + 1013904223;
+    return (uint32_t)((uint64_t)(*state >> 8) * limit >> 24);
+}
+
+/* Changes a byte of the records or of the tables, to something likely to hurt. */
+static void alter_somewhere(unsigned char *data, const struct laid_out *header, uint32_t *state)
+{
+    static const unsigned char values[] = {0, 1, 2, 7, 0x7F, 0x80, 0xFF};
+    size_t section = 1 + random_below(state, 2);
+    unsigned char *byte = data + header->sections[section].offset +
+                          random_below(state, (size_t)header->sections[section].size);
+    size_t chosen = random_below(state, sizeof values + 1);
+    *byte = chosen < sizeof values ? values[chosen] : *byte ^ (1u << random_below(state, 8));
+}
+
+static void sum_up_again(unsigned char *data, struct laid_out header)
+{
+    for (size_t i = 0; i < 4; i++)
+        header.sections[i].checksum =
+            checksum(data + header.sections[i].offset, header.sections[i].size);
+    header.checksum = checksum(&header, offsetof(struct laid_out, checksum));
+    memcpy(data, &header, sizeof header);
+}
+
+/* Whatever the answers are then. */
+static void use(const struct sembed_model *model)
+{
+    static const char text[] =
+        "The river, 1 ferry; caf\xC3\xA9 \xE5\x8C\x97 <mask> [MASK] crosses.";
+    sembed_text batch[] = {{text, sizeof text - 1}, {"", 0}};
+    sembed_error error;
+    sembed_context *context;
+    sembed_model_info info;
+    size_t width = 0;
+    sembed_model_describe(model, &info);
+    assert_ok(sembed_context_create(&context, &error), error);
+    if (sembed_dimensions(model, NULL, &width, &error) != SEMBED_OK || width < info.labels)
+        width = info.labels;
+    assert_true(width < 1 << 24);
+    float *numbers = malloc((2 * width + 1) * sizeof *numbers);
+    assert_non_null(numbers);
+    sembed_status status =
+        info.labels ? sembed_score(model, context, batch[0], batch, 2, 0, NULL, numbers, &error)
+                    : sembed_embed(model, context, batch, 2, NULL, NULL, numbers, &error);
+    (void)status;
+    free(numbers);
+    sembed_context_destroy(context);
+}
+
+static void check_nonsense(const char *fixture, uint32_t seed)
+{
+    const char *asked = getenv("SEMBED_TEST_NONSENSE"); /* how many times */
+    struct scene scene = scene_create(fixture);
+    struct laid_out header;
+    size_t size;
+    unsigned char *data = (unsigned char *)folder_read(scene.cache, scene.image, &size);
+    unsigned char *altered = malloc(size);
+    assert_non_null(altered);
+    memcpy(&header, data, sizeof header);
+    for (int i = 0, times = asked ? atoi(asked) : 60; i < times; i++) {
+        sembed_error notice;
+        memcpy(altered, data, size);
+        for (size_t n = 1 + random_below(&seed, 3); n > 0; n--)
+            alter_somewhere(altered, &header, &seed);
+        sum_up_again(altered, header);
+        folder_write(scene.cache, scene.image, altered, size);
+        struct sembed_model *model = scene_load(scene.folder, scene.cache, &notice);
+        use(model);
+        model_free(model);
+    }
+    free(altered);
+    free(data);
+    scene_free(&scene);
+}
+
+/* An image whose sums are right is believed in its numbers, but not where they lead: nothing in it ends
+ * the process. */
+static void nonsense_under_right_sums_is_survived(void **state)
+{
+    (void)state;
+    static const char *const fixtures[] = {
+        "tiny-bert", "roberta",     "xlm-roberta-model", "camembert-model",
+        "mpnet",     "dense-chain", "cross-electra",     "prompts-excluded"};
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)
+        check_nonsense(fixtures[i], 4711 + (uint32_t)i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +246,7 @@ int main(void)
         cmocka_unit_test(impossible_sections_are_refused),
         cmocka_unit_test(marks_are_not_deceived),
         cmocka_unit_test(a_lost_mark_costs_time_only),
+        cmocka_unit_test(nonsense_under_right_sums_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
