@@ -301,7 +301,7 @@ sembed_status encoder_compile(const struct encoder_config *config,
     for (size_t i = 0; status == SEMBED_OK && i < config->layers; i++) {
         status = poll_wants_stop(poll)
                      ? error_canceled(error)
-                     : pack_layer(config, &weights->layers[i], &made->layers[i], error);
+                     : pack_layer(made, &weights->layers[i], &made->layers[i], error);
         if (status == SEMBED_OK)
             save_layer(&made->layers[i], writer);
         if (i > 0)
