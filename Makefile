@@ -10,6 +10,8 @@
 #   make valgrind         the SQLite tests under valgrind
 #   make soak             half an hour of sixteen connections to PostgreSQL
 #   make bench            times of every engine that is installed, in turn: a table and a plot
+#   make fuzz             fuzzers, for hours (clang)
+#   make bench            texts per second
 #   make parity           the programs behind tests/parity/*.py
 #   make format           clang-format over all C files
 #
@@ -115,7 +117,7 @@ $(BUILD)/sqlite/%.o: sqlite/%.c
 $(SQLITE_LIBRARY): $(SQLITE_OBJECTS) $(CORE_LIBRARY)
 	$(call say,LINK)$(CC) $(SANITIZE) -shared -Wl,--no-undefined -Wl,--exclude-libs,ALL -o $@ $^ $(CORE_LIBS)
 
-# --- tests and benchmarks -------------------------------------------------------------------------
+# --- tests ----------------------------------------------------------------------------------------
 
 TEST_SOURCES  := $(wildcard tests/unit/test_*.c)
 TEST_PROGRAMS := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
@@ -187,6 +189,38 @@ $(BUILD)/tests/soak/interrupts: $(BUILD)/tests/soak/interrupts.o
 
 soak:
 	BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) scripts/pg-test --run tests/soak/run $(SOAK_SECONDS) 1000
+# --- fuzzing and torture --------------------------------------------------------------------------
+
+# Linked with clang's libFuzzer where SANITIZE asks for it, else with a main that reads the files it is
+# given.
+FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SUPPORT  := $(BUILD)/tests/fuzz/support.o $(BUILD)/tests/unit/folder.o
+ifneq ($(findstring fuzzer,$(SANITIZE)),)
+FUZZ_LINK := $(subst fuzzer-no-link,fuzzer,$(SANITIZE))
+else
+FUZZ_LINK := $(SANITIZE) $(BUILD)/tests/fuzz/replay.o
+$(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/replay.o
+endif
+
+$(BUILD)/fuzz/fuzz_sql: $(BUILD)/tests/sqlite/linked.o $(SQLITE_OBJECTS)
+$(BUILD)/fuzz/fuzz_sql: FUZZ_LIBS = -lcmocka -lsqlite3
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_SUPPORT) $(CORE_LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) -o $@ $(filter-out %/replay.o %/libsembed.a,$^) $(FUZZ_LINK) $(CORE_LIBRARY) \
+	    $(FUZZ_LIBS) $(CORE_LIBS)
+
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+# An hour each, or FUZZ_SECONDS; FUZZERS names some of them. See tests/fuzz/run.
+FUZZ_SANITIZE = -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+                -fno-omit-frame-pointer -Wno-error
+fuzz-build:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang ONEDNN=no SANITIZE="$(FUZZ_SANITIZE)" fuzz-programs
+.PHONY: fuzz-programs fuzz-build fuzz
+fuzz: fuzz-build
+	tests/fuzz/run $(BUILD)/fuzz/fuzz $(FUZZERS)
+
+# --- benchmarks -----------------------------------------------------------------------------------
 
 BENCH_PROGRAM := $(BUILD)/bench/bench
 

@@ -68,7 +68,8 @@ sembed_status vocabulary_create(size_t expected_tokens, size_t expected_bytes,
     struct vocabulary *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "a vocabulary");
-    if (!memory_grow((void **)&made->pool, &made->pool_capacity, expected_bytes, 1) ||
+    /* The pool is there even where every token is empty. */
+    if (!memory_grow((void **)&made->pool, &made->pool_capacity, expected_bytes + 1, 1) ||
         !memory_grow((void **)&made->entries, &made->capacity, expected_tokens,
                      sizeof *made->entries) ||
         !reserve_slots(made, expected_tokens)) {
