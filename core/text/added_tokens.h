@@ -5,7 +5,9 @@
  *
  * Source: the tokenizers library's AddedVocabulary (src/tokenizer/added_vocabulary.rs): of the
  * matches that begin first the longest wins, a match ends before the next one begins, and only then
- * the flags are looked at.
+ * the flags are looked at. Of two that the normalizer makes alike the library takes one by the order of
+ * a hash table, another in each process, here the one added last; one that the normalizer leaves nothing
+ * of makes the library panic, here it is never found.
  */
 #ifndef SEMBED_TEXT_ADDED_TOKENS_H
 #define SEMBED_TEXT_ADDED_TOKENS_H

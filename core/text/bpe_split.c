@@ -1,6 +1,7 @@
 #include "core/text/bpe_internal.h"
 
 #include "core/base/memory.h"
+#include "core/text/byte_alphabet.h"
 
 /*
  * Merging.
@@ -50,6 +51,7 @@ struct symbols {
     struct bpe_symbol *items;
     size_t count;
     uint32_t unknown_length; /* bytes of that run; 0: none */
+    bool left_out;           /* some characters have no symbol */
 };
 
 void bpe_scratch_free(struct bpe_scratch *scratch)
@@ -115,8 +117,10 @@ static sembed_status add_unknown(const struct bpe *model, struct symbols *symbol
             return SEMBED_OK;
         symbols->count = before;
     }
-    if (!model->unknown_token)
+    if (!model->unknown_token) {
+        symbols->left_out = true;
         return SEMBED_OK;
+    }
     if (model->unknown_id == VOCABULARY_NONE)
         return error_set(error, SEMBED_MALFORMED,
                          "%s: the unknown token '%s' is not in the vocabulary", model->name,
@@ -134,14 +138,26 @@ static inline size_t character_length(const struct bpe *model, unsigned char fir
     return length < left ? length : left;
 }
 
+/* The token of the character of `size` bytes at word[start], prefix and suffix included; TRIE_NONE where
+ * there is none. */
+static inline uint32_t find_character(const struct bpe *model, const char *word, size_t length,
+                                      size_t start, size_t size)
+{
+    const struct trie *trie = &model->tokens;
+    const struct trie_unit *node = trie_root(trie);
+    if (start > 0)
+        node = walk(trie, node, model->prefix, model->prefix_length);
+    node = walk(trie, node, word + start, size);
+    if (start + size == length)
+        node = walk(trie, node, model->suffix, model->suffix_length);
+    return node ? node->value : TRIE_NONE;
+}
+
 /* The word's characters as symbols. There is room for the most that they can become. */
 static sembed_status read_characters(const struct bpe *model, const char *word, size_t length,
                                      const sembed_poll *poll, struct symbols *symbols,
                                      sembed_error *error)
 {
-    const struct trie_unit *first = trie_root(&model->tokens);
-    const struct trie_unit *later =
-        walk(&model->tokens, first, model->prefix, model->prefix_length);
     size_t size;
     for (size_t start = 0, step = 0; start < length; start += size, step++) {
         if (poll_wants_stop_at(poll, step))
@@ -149,12 +165,10 @@ static sembed_status read_characters(const struct bpe *model, const char *word, 
         size = character_length(model, (unsigned char)word[start], length - start);
         size_t prefix_length = start == 0 ? 0 : model->prefix_length;
         size_t suffix_length = start + size == length ? model->suffix_length : 0;
-        const struct trie_unit *node =
-            walk(&model->tokens, start == 0 ? first : later, word + start, size);
-        node = walk(&model->tokens, node, model->suffix, suffix_length);
-        if (node && node->value != TRIE_NONE) {
+        uint32_t id = find_character(model, word, length, start, size);
+        if (id != TRIE_NONE) {
             add_pending_unknown(model, symbols);
-            add_symbol(symbols, node->value, (uint32_t)size);
+            add_symbol(symbols, id, (uint32_t)size);
             continue;
         }
         sembed_status status =
@@ -327,6 +341,51 @@ static sembed_status merge_long(const struct bpe *model, struct bpe_scratch *scr
 
 /* --- the whole ------------------------------------------------------------------------------ */
 
+/* A place in the byte-level alphabet's spelling of a word, where a byte takes one byte or two, and the
+ * byte of the word that is spelled there. */
+struct spelled {
+    size_t at, byte;
+};
+
+static size_t spelled_length(char byte)
+{
+    return byte_alphabet_character((unsigned char)byte) < 0x80 ? 1 : 2;
+}
+
+/* The byte of the word that is spelled at `at`, which is not before the last one asked for. */
+static size_t find_spelled(struct spelled *place, const char *word, size_t at)
+{
+    while (place->at + spelled_length(word[place->byte]) <= at)
+        place->at += spelled_length(word[place->byte++]);
+    return place->byte;
+}
+
+/* Where bytes were left out, the library's offsets are too small by what those take in the spelling
+ * that it works on; so a piece may begin or end in the middle of a byte's two, which it then takes. */
+static sembed_status append_with_gaps(const struct bpe *model, const struct symbols *symbols,
+                                      const char *word, size_t length, const sembed_poll *poll,
+                                      struct pieces *pieces, sembed_error *error)
+{
+    struct spelled place = {0};
+    size_t byte = 0, end = 0;
+    sembed_status status = SEMBED_OK;
+    for (size_t i = 0; status == SEMBED_OK && i < symbols->count; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
+        size_t begin = end;
+        for (uint32_t taken = 0; taken < symbols->items[i].length; byte++) {
+            if (find_character(model, word, length, byte, 1) == TRIE_NONE)
+                continue;
+            end += spelled_length(word[byte]);
+            taken++;
+        }
+        size_t start = find_spelled(&place, word, begin);
+        status = pieces_append(pieces, symbols->items[i].id, start,
+                               find_spelled(&place, word, end - 1) + 1, error);
+    }
+    return status;
+}
+
 /* Offsets are the sums of the symbols' lengths, which can be off by characters left out and by
  * prefixes spelled in bytes. They stay within the word, and no piece is empty. */
 static sembed_status append_symbols(const struct symbols *symbols, size_t length,
@@ -385,5 +444,7 @@ sembed_status bpe_split(const struct bpe *model, struct bpe_scratch *scratch, co
         status = merge_long(model, scratch, &symbols, poll, error);
     if (status != SEMBED_OK)
         return status;
+    if (symbols.left_out && model->byte_level && !model->byte_fallback)
+        return append_with_gaps(model, &symbols, word, length, poll, pieces, error);
     return append_symbols(&symbols, length, poll, pieces, error);
 }

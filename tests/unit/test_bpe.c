@@ -187,6 +187,23 @@ static char *byte_level_model(void)
     return json;
 }
 
+/* The byte 6 has no token. The library spells it "Ć", of two bytes, which its offsets then lack; so a
+ * piece can begin or end within a character and takes all of it. */
+static void bytes_left_out_shift_offsets_by_their_spelling(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_open(
+        &fixture,
+        "{\"type\": \"BPE\", \"unk_token\": null, \"vocab\": {\"a\": 0, \"ï\": 1, \"¿\": 2, "
+        "\"½\": 3}, \"merges\": []}",
+        true);
+    assert_string_equal(split_text(&fixture, "\6a\xEF\xBF\xBD", 5), "0:0:1 1:0:2 2:2:3 3:3:4");
+    assert_string_equal(split_text(&fixture, "a\6\6a", 4), "0:0:1 0:1:2");
+    assert_string_equal(split_text(&fixture, "\6\6", 2), "");
+    fixture_close(&fixture);
+}
+
 static void byte_level_words_are_raw_bytes(void **state)
 {
     (void)state;
@@ -497,6 +514,7 @@ int main(void)
         cmocka_unit_test(ignore_merges_takes_whole_words),
         cmocka_unit_test(a_token_that_no_merge_makes_is_not_used),
         cmocka_unit_test(of_a_merge_that_comes_twice_the_later_rank_counts),
+        cmocka_unit_test(bytes_left_out_shift_offsets_by_their_spelling),
         cmocka_unit_test(byte_level_words_are_raw_bytes),
         cmocka_unit_test(short_and_long_words_follow_the_definition),
         cmocka_unit_test(a_megabyte_is_split_and_can_be_stopped),
