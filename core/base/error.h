@@ -25,6 +25,16 @@ static inline int poll_wants_stop_at(const sembed_poll *poll, size_t i)
     return (i & 0xFFFF) == 0xFFFF && poll_wants_stop(poll);
 }
 
+/* The same for a loop whose steps are of any size: asks when `at` has come by *next, which it moves on
+ * by 65536. */
+static inline int poll_wants_stop_past(const sembed_poll *poll, size_t at, size_t *next)
+{
+    if (at < *next)
+        return 0;
+    *next = at + 0x10000;
+    return poll_wants_stop(poll);
+}
+
 /* SEMBED_CANCELED, in the same words everywhere. */
 sembed_status error_canceled(sembed_error *error);
 

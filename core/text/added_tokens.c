@@ -239,7 +239,7 @@ static sembed_status list_spellings(const struct added_tokens *tokens, bool norm
         const char *content = vocabulary_token(tokens->contents, (uint32_t)i, &length);
         if (tokens->tokens[i].normalized != normalized)
             continue;
-        status = aligned_text_set(&text, content, length, 0, false, error);
+        status = aligned_text_set(&text, content, length, 0, false, NULL, error);
         if (status == SEMBED_OK && normalized)
             status = normalizer_apply(normalizer, &scratch, &text, true, true, NULL, error);
         if (status == SEMBED_OK)

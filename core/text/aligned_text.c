@@ -1,5 +1,7 @@
 #include "core/text/aligned_text.h"
 
+#define PIECE ((size_t)1 << 16) /* bytes between two questions to poll */
+
 sembed_status aligned_text_reserve(struct aligned_text *text, size_t more, sembed_error *error)
 {
     size_t wanted;
@@ -13,7 +15,8 @@ sembed_status aligned_text_reserve(struct aligned_text *text, size_t more, sembe
 }
 
 sembed_status aligned_text_set(struct aligned_text *text, const char *bytes, size_t length,
-                               size_t offset, bool tracked, sembed_error *error)
+                               size_t offset, bool tracked, const sembed_poll *poll,
+                               sembed_error *error)
 {
     aligned_text_clear(text, tracked);
     text->origin = (uint32_t)offset;
@@ -23,7 +26,9 @@ sembed_status aligned_text_set(struct aligned_text *text, const char *bytes, siz
     if (length)
         memcpy(text->bytes, bytes, length);
     text->length = length;
-    for (size_t at = 0, size; tracked && at < length; at += size) {
+    for (size_t at = 0, size, next = PIECE; tracked && at < length; at += size) {
+        if (poll_wants_stop_past(poll, at, &next))
+            return error_canceled(error);
         unicode_decode(bytes + at, &size);
         struct span span = {(uint32_t)(offset + at), (uint32_t)(offset + at + size)};
         for (size_t i = 0; i < size; i++)
@@ -33,18 +38,21 @@ sembed_status aligned_text_set(struct aligned_text *text, const char *bytes, siz
 }
 
 sembed_status aligned_text_copy(struct aligned_text *text, const struct aligned_text *from,
-                                size_t start, size_t stop, sembed_error *error)
+                                size_t start, size_t stop, const sembed_poll *poll,
+                                sembed_error *error)
 {
-    size_t length = stop - start;
-    sembed_status status = aligned_text_reserve(text, length, error);
-    if (status != SEMBED_OK)
-        return status;
-    if (length)
-        memcpy(text->bytes + text->length, from->bytes + start, length);
-    if (text->tracked && length)
-        memcpy(text->spans + text->length, from->spans + start, length * sizeof *text->spans);
-    text->length += length;
-    return SEMBED_OK;
+    sembed_status status = aligned_text_reserve(text, stop - start, error);
+    while (status == SEMBED_OK && start < stop) {
+        size_t piece = stop - start < PIECE ? stop - start : PIECE;
+        memcpy(text->bytes + text->length, from->bytes + start, piece);
+        if (text->tracked)
+            memcpy(text->spans + text->length, from->spans + start, piece * sizeof *text->spans);
+        text->length += piece;
+        start += piece;
+        if (start < stop && poll_wants_stop(poll))
+            status = error_canceled(error);
+    }
+    return status;
 }
 
 sembed_status aligned_text_insert(struct aligned_text *text, const char *bytes, size_t length,
@@ -72,10 +80,12 @@ static size_t next_character(const struct aligned_text *text, size_t at)
 
 sembed_status aligned_text_transform(struct aligned_text *text, const struct aligned_text *from,
                                      const struct change *changes, size_t count,
-                                     sembed_error *error)
+                                     const sembed_poll *poll, sembed_error *error)
 {
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
         struct span span = {from->origin, from->origin};
         if (changes[i].change > 0) {
             if (at > 0)

@@ -77,12 +77,13 @@ static inline struct span aligned_text_span(const struct aligned_text *text, siz
 /* Replaces the contents by valid bytes[length] that stand at `offset` in the caller's text. */
 SEMBED_MUST_CHECK sembed_status aligned_text_set(struct aligned_text *text, const char *bytes,
                                                  size_t length, size_t offset, bool tracked,
-                                                 sembed_error *error);
+                                                 const sembed_poll *poll, sembed_error *error);
 
 /* Puts bytes [start, stop) of another text, spans and all. */
 SEMBED_MUST_CHECK sembed_status aligned_text_copy(struct aligned_text *text,
                                                   const struct aligned_text *from, size_t start,
-                                                  size_t stop, sembed_error *error);
+                                                  size_t stop, const sembed_poll *poll,
+                                                  sembed_error *error);
 
 /* Puts valid bytes[length] that all come from one place. */
 SEMBED_MUST_CHECK sembed_status aligned_text_insert(struct aligned_text *text, const char *bytes,
@@ -104,6 +105,7 @@ struct change {
 SEMBED_MUST_CHECK sembed_status aligned_text_transform(struct aligned_text *text,
                                                        const struct aligned_text *from,
                                                        const struct change *changes, size_t count,
+                                                       const sembed_poll *poll,
                                                        sembed_error *error);
 
 static inline void aligned_text_swap(struct aligned_text *a, struct aligned_text *b)

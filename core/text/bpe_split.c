@@ -332,9 +332,12 @@ static sembed_status merge_long(const struct bpe *model, struct bpe_scratch *scr
             merge_at(model, items, place, merge->id, &queue);
     }
     size_t kept = 0;
-    for (size_t i = 0; i < symbols->count; i++)
+    for (size_t i = 0; i < symbols->count; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
         if (items[i].length)
             items[kept++] = items[i];
+    }
     symbols->count = kept;
     return SEMBED_OK;
 }

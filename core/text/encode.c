@@ -17,6 +17,7 @@
 
 #define PART_BYTES  2048
 #define POLL_SPLITS 4096
+#define POLL_BYTES  ((size_t)1 << 20)
 
 struct tokenizer_scratch {
     struct aligned_text text;
@@ -81,6 +82,19 @@ static sembed_status encoding_reserve(struct encoding *encoding, size_t more, se
         !memory_grow((void **)&encoding->stop, &capacities[3], wanted, sizeof *encoding->stop))
         return error_no_memory(error, "the tokens of a text");
     encoding->capacity = capacities[0];
+    return SEMBED_OK;
+}
+
+/* As memmove, with questions to poll; where they overlap, `to` is before `from`. */
+static sembed_status move_bytes(void *to, const void *from, size_t size, const sembed_poll *poll,
+                                sembed_error *error)
+{
+    for (size_t done = 0; done < size; done += POLL_BYTES) {
+        size_t piece = size - done < POLL_BYTES ? size - done : POLL_BYTES;
+        memmove((char *)to + done, (const char *)from + done, piece);
+        if (done + piece < size && poll_wants_stop(poll))
+            return error_canceled(error);
+    }
     return SEMBED_OK;
 }
 
@@ -202,6 +216,20 @@ static sembed_status emit_splits(struct job *job)
     return SEMBED_OK;
 }
 
+/* The next added token that begins before `limit`, if any. */
+static sembed_status next_added(const struct job *job, struct added_search *search, size_t limit,
+                                bool *found, uint32_t *id, size_t *start, size_t *stop)
+{
+    *found = false;
+    while (!*found && search->at < limit) {
+        size_t step = limit - search->at < POLL_BYTES ? limit : search->at + POLL_BYTES;
+        *found = added_tokens_next(job->tokenizer->added_tokens, search, step, id, start, stop);
+        if (!*found && step < limit && poll_wants_stop(job->poll))
+            return error_canceled(job->error);
+    }
+    return SEMBED_OK;
+}
+
 /* Cuts the added tokens out of the normalized part. */
 static sembed_status split_normalized(struct job *job)
 {
@@ -210,14 +238,18 @@ static sembed_status split_normalized(struct job *job)
     struct added_search search = {scratch->text.bytes, length, true, 0, 0};
     size_t done = 0, start, stop;
     uint32_t id;
-    sembed_status status = SEMBED_OK;
+    bool found;
     scratch->splits.count = 0;
-    while (status == SEMBED_OK &&
-           added_tokens_next(job->tokenizer->added_tokens, &search, length, &id, &start, &stop)) {
+    sembed_status status = next_added(job, &search, length, &found, &id, &start, &stop);
+    for (size_t step = 0; status == SEMBED_OK && found; step++) {
+        if (poll_wants_stop_at(job->poll, step))
+            return error_canceled(job->error);
         status = splits_append(&scratch->splits, done, start, VOCABULARY_NONE, job->error);
         if (status == SEMBED_OK)
             status = splits_append(&scratch->splits, start, stop, id, job->error);
         done = stop;
+        if (status == SEMBED_OK)
+            status = next_added(job, &search, length, &found, &id, &start, &stop);
     }
     if (status == SEMBED_OK)
         status = splits_append(&scratch->splits, done, length, VOCABULARY_NONE, job->error);
@@ -234,7 +266,7 @@ static sembed_status encode_part(struct job *job, size_t start, size_t stop, boo
         return error_canceled(job->error);
     struct tokenizer_scratch *scratch = job->scratch;
     sembed_status status = aligned_text_set(&scratch->text, job->text + start, stop - start, start,
-                                            keeps_spans(job), job->error);
+                                            keeps_spans(job), job->poll, job->error);
     if (status == SEMBED_OK)
         status = normalizer_apply(job->tokenizer->normalizer, &scratch->normalizer, &scratch->text,
                                   at_start, at_end, job->poll, job->error);
@@ -249,7 +281,7 @@ static sembed_status encode_part(struct job *job, size_t start, size_t stop, boo
 static sembed_status emit_added(struct job *job, uint32_t id, size_t start, size_t stop)
 {
     sembed_status status = aligned_text_set(&job->scratch->text, job->text + start, stop - start,
-                                            start, keeps_spans(job), job->error);
+                                            start, keeps_spans(job), job->poll, job->error);
     return status == SEMBED_OK ? emit(job, id, true, 0, stop - start) : status;
 }
 
@@ -269,14 +301,20 @@ static bool is_cut(const struct job *job, size_t at)
 }
 
 /* The last place in (start, stop) where the text may be cut; start where there is none. */
-static size_t find_cut(const struct job *job, size_t start, size_t stop)
+static sembed_status find_cut(const struct job *job, size_t start, size_t stop, size_t *cut)
 {
+    *cut = start;
     if (!job->tokenizer->allows_cuts)
-        return start;
-    for (size_t at = stop - 1; at > start; at--)
-        if (is_cut(job, at))
-            return at;
-    return start;
+        return SEMBED_OK;
+    for (size_t at = stop - 1; at > start; at--) {
+        if (poll_wants_stop_at(job->poll, at))
+            return error_canceled(job->error);
+        if (is_cut(job, at)) {
+            *cut = at;
+            break;
+        }
+    }
+    return SEMBED_OK;
 }
 
 static sembed_status encode_sequence(struct job *job)
@@ -287,11 +325,15 @@ static sembed_status encode_sequence(struct job *job)
     size_t part_bytes = PART_BYTES; /* grows where there is no place to cut */
     sembed_status status = SEMBED_OK;
     job->out->count = 0;
-    while (done < job->length && status == SEMBED_OK && !job->stopped) {
+    for (size_t step = 0; done < job->length && status == SEMBED_OK && !job->stopped; step++) {
         size_t limit = job->length - done > part_bytes ? done + part_bytes : job->length;
         uint32_t id;
-        size_t start, stop;
-        if (added_tokens_next(job->tokenizer->added_tokens, &search, limit, &id, &start, &stop)) {
+        size_t start, stop, cut = limit;
+        bool found;
+        if (poll_wants_stop_at(job->poll, step))
+            return error_canceled(job->error);
+        status = next_added(job, &search, limit, &found, &id, &start, &stop);
+        if (status == SEMBED_OK && found) {
             status = encode_part(job, done, start, done == segment, true);
             if (status == SEMBED_OK && !job->stopped)
                 status = emit_added(job, id, start, stop);
@@ -299,7 +341,10 @@ static sembed_status encode_sequence(struct job *job)
             part_bytes = PART_BYTES;
             continue;
         }
-        size_t cut = limit == job->length ? limit : find_cut(job, done, limit);
+        if (status == SEMBED_OK && limit < job->length)
+            status = find_cut(job, done, limit, &cut);
+        if (status != SEMBED_OK)
+            return status;
         if (cut == done) {
             part_bytes = part_bytes > SIZE_MAX / 2 ? SIZE_MAX : part_bytes * 2;
             continue;
@@ -312,12 +357,16 @@ static sembed_status encode_sequence(struct job *job)
 }
 
 /* Offsets in the repaired text become offsets in the text that was given. */
-static void restore_offsets(struct encoding *encoding, const uint32_t *origins)
+static sembed_status restore_offsets(struct encoding *encoding, const uint32_t *origins,
+                                     const sembed_poll *poll, sembed_error *error)
 {
     for (size_t i = 0; i < encoding->count; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
         encoding->start[i] = origins[encoding->start[i]];
         encoding->stop[i] = origins[encoding->stop[i]];
     }
+    return SEMBED_OK;
 }
 
 /* Tokenizes any text into job->out. */
@@ -335,27 +384,29 @@ static sembed_status encode_text(struct job *job, sembed_text text)
     if (status == SEMBED_OK)
         status = encode_sequence(job);
     if (status == SEMBED_OK && job->with_offsets && valid.data != text.data)
-        restore_offsets(job->out, repair->origins);
+        status = restore_offsets(job->out, repair->origins, job->poll, job->error);
     return status;
 }
 
 /* ------------------------------------------------------------------------------- templates */
 
 static sembed_status append_sequence(struct encoding *encoding, const struct encoding *sequence,
-                                     uint8_t type, bool with_offsets, sembed_error *error)
+                                     uint8_t type, bool with_offsets, const sembed_poll *poll,
+                                     sembed_error *error)
 {
     sembed_status status = encoding_reserve(encoding, sequence->count, error);
     if (status != SEMBED_OK || sequence->count == 0)
         return status;
     size_t at = encoding->count, count = sequence->count;
-    memcpy(encoding->ids + at, sequence->ids, count * sizeof *encoding->ids);
+    size_t size = count * sizeof *encoding->ids; /* and of the offsets */
     memset(encoding->types + at, type, count);
-    if (with_offsets) {
-        memcpy(encoding->start + at, sequence->start, count * sizeof *encoding->start);
-        memcpy(encoding->stop + at, sequence->stop, count * sizeof *encoding->stop);
-    }
+    status = move_bytes(encoding->ids + at, sequence->ids, size, poll, error);
+    if (status == SEMBED_OK && with_offsets)
+        status = move_bytes(encoding->start + at, sequence->start, size, poll, error);
+    if (status == SEMBED_OK && with_offsets)
+        status = move_bytes(encoding->stop + at, sequence->stop, size, poll, error);
     encoding->count += count;
-    return SEMBED_OK;
+    return status;
 }
 
 static sembed_status append_special(struct encoding *encoding, struct template_part part,
@@ -373,7 +424,8 @@ static sembed_status append_special(struct encoding *encoding, struct template_p
 
 static sembed_status fill_template(const struct template *template,
                                    const struct encoding sequences[2], bool with_offsets,
-                                   struct encoding *encoding, sembed_error *error)
+                                   const sembed_poll *poll, struct encoding *encoding,
+                                   sembed_error *error)
 {
     encoding->count = 0;
     for (size_t i = 0; i < template->count; i++) {
@@ -381,7 +433,7 @@ static sembed_status fill_template(const struct template *template,
         sembed_status status = part.id < TEMPLATE_FIRST
                                    ? append_special(encoding, part, error)
                                    : append_sequence(encoding, &sequences[part.id - TEMPLATE_FIRST],
-                                                     part.type, with_offsets, error);
+                                                     part.type, with_offsets, poll, error);
         if (status != SEMBED_OK)
             return status;
     }
@@ -413,10 +465,12 @@ static sembed_status keep_tokens(struct job *job, sembed_text text, struct encod
             if (status != SEMBED_OK)
                 return status;
         }
-        memmove(sequence->ids, sequence->ids + excess, count * sizeof *sequence->ids);
-        if (job->with_offsets) {
-            memmove(sequence->start, sequence->start + excess, count * sizeof *sequence->start);
-            memmove(sequence->stop, sequence->stop + excess, count * sizeof *sequence->stop);
+        uint32_t *const arrays[] = {sequence->ids, sequence->start, sequence->stop};
+        for (size_t i = 0; i < (job->with_offsets ? 3 : 1); i++) {
+            sembed_status status = move_bytes(arrays[i], arrays[i] + excess,
+                                              count * sizeof *arrays[i], job->poll, job->error);
+            if (status != SEMBED_OK)
+                return status;
         }
     }
     sequence->count = count;
@@ -454,7 +508,7 @@ sembed_status tokenizer_encode(const struct tokenizer *tokenizer, struct tokeniz
         status = keep_tokens(&job, text, sequence, room);
     if (status != SEMBED_OK)
         return status;
-    return fill_template(template, scratch->sequences, with_offsets, encoding, error);
+    return fill_template(template, scratch->sequences, with_offsets, poll, encoding, error);
 }
 
 /* The tokenizers library's TruncationStrategy::LongestFirst: the longer sequence is cut to what the
@@ -526,5 +580,5 @@ sembed_status tokenizer_encode_pair(const struct tokenizer *tokenizer,
             status = keep_tokens(&job, texts[i], &sequences[i], counts[i]);
     if (status != SEMBED_OK)
         return status;
-    return fill_template(template, sequences, with_offsets, encoding, error);
+    return fill_template(template, sequences, with_offsets, poll, encoding, error);
 }

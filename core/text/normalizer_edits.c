@@ -11,7 +11,7 @@ sembed_status normalize_strip(const struct normalizer_pass *pass, bool left, boo
     while (right && pass->at_end && start < stop &&
            unicode_is_whitespace(unicode_decode_last(from->bytes, stop, &size)))
         stop -= size;
-    return aligned_text_copy(pass->to, from, start, stop, pass->error);
+    return aligned_text_copy(pass->to, from, start, stop, pass->poll, pass->error);
 }
 
 sembed_status normalize_prepend(const struct normalizer_pass *pass, const char *content,
@@ -23,7 +23,7 @@ sembed_status normalize_prepend(const struct normalizer_pass *pass, const char *
         status =
             aligned_text_insert(pass->to, content, length, aligned_text_span(from, 0), pass->error);
     if (status == SEMBED_OK)
-        status = aligned_text_copy(pass->to, from, 0, from->length, pass->error);
+        status = aligned_text_copy(pass->to, from, 0, from->length, pass->poll, pass->error);
     return status;
 }
 
@@ -45,14 +45,14 @@ sembed_status normalize_replace(const struct normalizer_pass *pass, const struct
         struct span span = stop ? aligned_text_span(from, stop - 1) : origin;
         status = normalizer_check(pass, stop, &next);
         if (status == SEMBED_OK)
-            status = aligned_text_copy(pass->to, from, done, start, pass->error);
+            status = aligned_text_copy(pass->to, from, done, start, pass->poll, pass->error);
         if (status == SEMBED_OK)
             status = aligned_text_insert(pass->to, content, length, span, pass->error);
         if (status != SEMBED_OK)
             return status;
         done = stop;
     }
-    return aligned_text_copy(pass->to, from, done, from->length, pass->error);
+    return aligned_text_copy(pass->to, from, done, from->length, pass->poll, pass->error);
 }
 
 sembed_status normalize_charsmap(const struct normalizer_pass *pass,
@@ -67,11 +67,17 @@ sembed_status normalize_charsmap(const struct normalizer_pass *pass,
     if (status != SEMBED_OK)
         return status;
     if (!changed)
-        return aligned_text_copy(pass->to, from, 0, from->length, pass->error);
-    status = aligned_text_insert(pass->to, output->bytes, output->count,
-                                 (struct span){from->origin, from->origin}, pass->error);
-    for (size_t i = 0; status == SEMBED_OK && from->tracked && i < output->count; i++)
-        if (output->sources[i] != CHARSMAP_NO_SOURCE)
-            pass->to->spans[i] = from->spans[output->sources[i]];
+        return aligned_text_copy(pass->to, from, 0, from->length, pass->poll, pass->error);
+    for (size_t done = 0, piece; status == SEMBED_OK && done < output->count; done += piece) {
+        piece = output->count - done;
+        piece = piece < NORMALIZER_POLL_BYTES ? piece : NORMALIZER_POLL_BYTES;
+        status = aligned_text_insert(pass->to, output->bytes + done, piece,
+                                     (struct span){from->origin, from->origin}, pass->error);
+        for (size_t i = done; status == SEMBED_OK && from->tracked && i < done + piece; i++)
+            if (output->sources[i] != CHARSMAP_NO_SOURCE)
+                pass->to->spans[i] = from->spans[output->sources[i]];
+        if (status == SEMBED_OK && poll_wants_stop(pass->poll))
+            status = error_canceled(pass->error);
+    }
     return status;
 }

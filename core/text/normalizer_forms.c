@@ -102,7 +102,7 @@ sembed_status normalize_form(const struct normalizer_pass *pass, bool compatibil
     struct normalizer_scratch *scratch = pass->scratch;
     const struct aligned_text *from = pass->from;
     if (is_ascii(from))
-        return aligned_text_copy(pass->to, from, 0, from->length, pass->error);
+        return aligned_text_copy(pass->to, from, 0, from->length, pass->poll, pass->error);
     scratch->change_count = 0;
     mark_run_clear(&scratch->marks);
     sembed_status status = SEMBED_OK;
@@ -120,5 +120,5 @@ sembed_status normalize_form(const struct normalizer_pass *pass, bool compatibil
     if (composed)
         scratch->change_count = compose(scratch->changes, scratch->change_count);
     return aligned_text_transform(pass->to, from, scratch->changes, scratch->change_count,
-                                  pass->error);
+                                  pass->poll, pass->error);
 }

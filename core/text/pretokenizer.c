@@ -400,7 +400,8 @@ static sembed_status apply_rewrite(const struct step *step, const struct pretoke
     size_t start = to->length;
     sembed_status status;
     if (split.token != VOCABULARY_NONE)
-        status = aligned_text_copy(to, pass->text, split.start, split.stop, pass->error);
+        status =
+            aligned_text_copy(to, pass->text, split.start, split.stop, pass->poll, pass->error);
     else if (step->type == STEP_PREFIX_SPACE)
         status = rewrite_with_prefix_space(pass, split, to);
     else if (step->type == STEP_METASPACE)

@@ -10,7 +10,8 @@ sembed_status rewrite_with_prefix_space(const struct pretokenizer_pass *pass, st
         status =
             aligned_text_append(to, ' ', aligned_text_span(pass->text, split.start), pass->error);
     if (status == SEMBED_OK)
-        status = aligned_text_copy(to, pass->text, split.start, split.stop, pass->error);
+        status =
+            aligned_text_copy(to, pass->text, split.start, split.stop, pass->poll, pass->error);
     return status;
 }
 
@@ -51,7 +52,7 @@ sembed_status rewrite_metaspace(const struct pretokenizer_pass *pass, struct spl
     while (status == SEMBED_OK && done < split.stop) {
         const char *space = memchr(text->bytes + done, ' ', split.stop - done);
         size_t at = space ? (size_t)(space - text->bytes) : split.stop;
-        status = aligned_text_copy(to, text, done, at, pass->error);
+        status = aligned_text_copy(to, text, done, at, pass->poll, pass->error);
         if (status == SEMBED_OK && space)
             status = aligned_text_insert(to, options->replacement, options->length,
                                          aligned_text_span(text, at), pass->error);

@@ -81,39 +81,53 @@ static size_t contraction(const char *text, size_t length)
     return 0;
 }
 
-/* Where the run of one kind at `at` ends; *last: where its last character begins. */
-static size_t run_end(const char *text, size_t at, size_t stop, enum gpt2_kind kind, size_t *last)
+/* *at, where a run of one kind begins, becomes where it ends; *last: where its last character begins. */
+static sembed_status run_end(const struct pretokenizer_pass *pass, size_t *at, size_t stop,
+                             enum gpt2_kind kind, size_t *last)
 {
-    size_t size;
-    while (at < stop && gpt2_kind(unicode_decode(text + at, &size)) == kind) {
-        *last = at;
-        at += size;
+    const char *text = pass->text->bytes;
+    size_t size, next = *at + PRETOKENIZER_POLL_BYTES;
+    while (*at < stop && gpt2_kind(unicode_decode(text + *at, &size)) == kind) {
+        if (poll_wants_stop_past(pass->poll, *at, &next))
+            return error_canceled(pass->error);
+        *last = *at;
+        *at += size;
     }
-    return at;
+    return SEMBED_OK;
 }
 
 /* Where the match that begins at `at` ends. */
-static size_t gpt2_match(const char *text, size_t at, size_t stop)
+static sembed_status gpt2_match(const struct pretokenizer_pass *pass, size_t at, size_t stop,
+                                size_t *end)
 {
+    const char *text = pass->text->bytes;
     size_t size = 0, last = at;
-    if (text[at] == '\'' && (size = contraction(text + at, stop - at)))
-        return at + size;
+    *end = at;
+    if (text[at] == '\'' && (size = contraction(text + at, stop - at))) {
+        *end = at + size;
+        return SEMBED_OK;
+    }
     enum gpt2_kind kind = gpt2_kind(unicode_decode(text + at, &size));
     if (text[at] == ' ' && at + 1 < stop) {
         enum gpt2_kind behind = gpt2_kind(unicode_decode(text + at + 1, &size));
-        if (behind != GPT2_SPACE)
-            return run_end(text, at + 1, stop, behind, &last);
+        if (behind != GPT2_SPACE) {
+            *end = at + 1;
+            return run_end(pass, end, stop, behind, &last);
+        }
     }
-    size_t end = run_end(text, at, stop, kind, &last);
-    return kind == GPT2_SPACE && end < stop && last > at ? last : end;
+    sembed_status status = run_end(pass, end, stop, kind, &last);
+    if (kind == GPT2_SPACE && *end < stop && last > at)
+        *end = last;
+    return status;
 }
 
 sembed_status split_gpt2(const struct pretokenizer_pass *pass, struct split split)
 {
     size_t next = 0;
     for (size_t at = split.start, end; at < split.stop; at = end) {
-        end = gpt2_match(pass->text->bytes, at, split.stop);
-        sembed_status status = pretokenizer_check(pass, at, &next);
+        sembed_status status = gpt2_match(pass, at, split.stop, &end);
+        if (status == SEMBED_OK)
+            status = pretokenizer_check(pass, at, &next);
         if (status == SEMBED_OK)
             status = append(pass, at, end);
         if (status != SEMBED_OK)
@@ -154,8 +168,10 @@ static sembed_status append_matches(const struct pretokenizer_pass *pass,
 {
     const struct match *matches = pass->scratch->matches;
     size_t count = pass->scratch->match_count;
-    for (size_t i = 0; i < count;) {
+    for (size_t i = 0, next = PRETOKENIZER_POLL_BYTES; i < count;) {
         size_t first = i;
+        if (poll_wants_stop_past(pass->poll, i, &next))
+            return error_canceled(pass->error);
         if (behavior == BEHAVIOR_REMOVED && matches[i].is_match) {
             i++;
             continue;

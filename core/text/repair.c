@@ -5,8 +5,10 @@
 
 #include <string.h>
 
-/* Bytes that are worked through between two questions to poll. */
-#define PIECE_BYTES ((size_t)1 << 20)
+/* Bytes that are worked through between two questions to poll: to check them takes little, to write
+ * them anew more. */
+#define PIECE_BYTES  ((size_t)1 << 20)
+#define REPAIR_BYTES ((size_t)1 << 18)
 
 static size_t piece_length(sembed_text text, size_t at)
 {
@@ -73,7 +75,7 @@ sembed_status repair_text(struct repair *repair, sembed_text text, bool with_ori
     if (status != SEMBED_OK || is_valid)
         return status;
     size_t size = 0;
-    for (size_t at = 0, next_poll = PIECE_BYTES; at < text.length;) {
+    for (size_t at = 0, next_poll = REPAIR_BYTES; at < text.length;) {
         status = copy_piece(repair, text, with_origins, &at, &size, error);
         if (status != SEMBED_OK)
             return status;
@@ -81,7 +83,7 @@ sembed_status repair_text(struct repair *repair, sembed_text text, bool with_ori
             continue;
         if (poll_wants_stop(poll))
             return error_canceled(error);
-        next_poll = at + PIECE_BYTES;
+        next_poll = at + REPAIR_BYTES;
     }
     if (with_origins)
         repair->origins[size] = (uint32_t)text.length;
