@@ -372,8 +372,11 @@ static sembed_status append_path(const struct unigram *model, struct unigram_nod
         if (model->unknown_id == TRIE_NONE || nodes[i].id != model->unknown_id) {
             status = pieces_append(pieces, nodes[i].id, i, run_stop, error);
         } else {
-            while (run_stop < length && nodes[run_stop].id == model->unknown_id)
+            for (; run_stop < length && nodes[run_stop].id == model->unknown_id; step++) {
+                if (poll_wants_stop_at(poll, step))
+                    return error_canceled(error);
                 run_stop = nodes[run_stop].start;
+            }
             status = append_unknown(model, word, i, run_stop, pieces, error);
         }
         i = run_stop;
