@@ -32,11 +32,13 @@ static int ask(void *state)
     return 0;
 }
 
-/* The longest time between two questions. */
+/* The longest time between two questions; 0 where that is a small part of the whole: a machine with far
+ * more to do than it can takes its time for everything. */
 static double longest_wait(const struct tokenizer *tokenizer, struct tokenizer_scratch *scratch,
                            sembed_text text)
 {
-    struct watch watch = {.last = processor_time()};
+    double begin = processor_time();
+    struct watch watch = {.last = begin};
     const sembed_poll poll = {ask, &watch};
     struct encoding encoding = {0};
     sembed_error error = {0};
@@ -44,7 +46,7 @@ static double longest_wait(const struct tokenizer *tokenizer, struct tokenizer_s
               error);
     ask(&watch);
     encoding_free(&encoding);
-    return watch.longest;
+    return watch.longest > (watch.last - begin) / 10 ? watch.longest : 0;
 }
 
 /* On a machine with far more to do than it can, even processor time jumps: three tries. */
