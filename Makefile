@@ -11,7 +11,6 @@
 #   make soak             half an hour of sixteen connections to PostgreSQL
 #   make bench            times of every engine that is installed, in turn: a table and a plot
 #   make fuzz             fuzzers, for hours (clang)
-#   make bench            texts per second
 #   make parity           the programs behind tests/parity/*.py
 #   make format           clang-format over all C files
 #
@@ -219,6 +218,16 @@ fuzz-build:
 .PHONY: fuzz-programs fuzz-build fuzz
 fuzz: fuzz-build
 	tests/fuzz/run $(BUILD)/fuzz/fuzz $(FUZZERS)
+
+# make torture: every allocation fails once; every file of the fixtures is damaged at every place.
+TORTURE_PROGRAMS := $(BUILD)/torture/allocations
+$(BUILD)/torture/allocations: $(BUILD)/tests/torture/failing_malloc.o $(BUILD)/tests/sqlite/linked.o \
+        $(SQLITE_OBJECTS)
+$(BUILD)/torture/allocations: FUZZ_LIBS = -lcmocka -lsqlite3
+$(BUILD)/torture/%: $(BUILD)/tests/torture/%.o $(BUILD)/tests/unit/folder.o $(CORE_LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $(filter-out %/libsembed.a,$^) $(CORE_LIBRARY) \
+	    $(FUZZ_LIBS) $(CORE_LIBS)
 
 # --- benchmarks -----------------------------------------------------------------------------------
 

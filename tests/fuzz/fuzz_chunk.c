@@ -1,6 +1,6 @@
 /* chunk: the first byte is max_tokens, the second the overlap, the rest any bytes as a text. The chunks
  * hold all of the text but white space, in order, none longer than asked. */
-#include "core/model/model.h"
+#include "core/model/compiled.h"
 #include "core/text/unicode.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/folder.h"
@@ -12,10 +12,12 @@ static sembed_context *context;
 
 static void open_model(void)
 {
-    sembed_error error = {0};
+    const struct image_settings no_image = {0};
+    sembed_error error = {0}, notice = {0};
     char path[512];
     snprintf(path, sizeof path, "%s/tiny-bert", fixtures_folder());
-    fuzz_require(model_load("fuzz", path, PRECISION_F32, NULL, &model, &error) == SEMBED_OK);
+    fuzz_require(compiled_load("fuzz", path, PRECISION_F32, &no_image, NULL, &model, &notice,
+                               &error) == SEMBED_OK);
     fuzz_require(sembed_context_create(&context, &error) == SEMBED_OK);
 }
 

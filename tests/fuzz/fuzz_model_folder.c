@@ -3,7 +3,7 @@
  * what stands in it. What loads is used.
  */
 #include "core/base/memory.h"
-#include "core/model/model.h"
+#include "core/model/compiled.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/folder.h"
 
@@ -89,8 +89,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         folders[which] = fuzz_fixture(files[which].fixture);
     folder_write(folders[which], files[which].file, input.data, input.size);
     struct sembed_model *model = NULL;
-    sembed_error error = {0};
-    sembed_status status = model_load("fuzz", folders[which], PRECISION_F32, NULL, &model, &error);
+    const struct image_settings no_image = {0};
+    sembed_error error = {0}, notice = {0};
+    sembed_status status = compiled_load("fuzz", folders[which], PRECISION_F32, &no_image, NULL,
+                                         &model, &notice, &error);
     fuzz_check_status(status, &error);
     if (status == SEMBED_OK)
         use(model);
