@@ -266,7 +266,7 @@ PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 # names with spaces.
 PG_TOP   = $(shell mkdir -p $(BUILD)/pg && realpath --relative-to=$(BUILD)/pg .)
 PG_MAKE  = $(MAKE) --no-print-directory -C $(BUILD)/pg -f $(PG_TOP)/pg/pg.mk \
-           PG_CONFIG='$(PG_CONFIG)' SANITIZE='$(SANITIZE)' CORE_LIBS='$(CORE_LIBS)' \
+           PG_CONFIG='$(PG_CONFIG)' SANITIZE='$(SANITIZE)' WERROR='$(WERROR)' CORE_LIBS='$(CORE_LIBS)' \
            CORE_LIBRARY='$(if $(filter /%,$(CORE_LIBRARY)),,$(PG_TOP)/)$(CORE_LIBRARY)'
 
 all: sqlite $(if $(PGXS),pg)

@@ -2,7 +2,7 @@
 # PGXS brings its own CC, CFLAGS, pattern rules and a `check` that refuses to run, and so none of it
 # touches the core or the other targets. As the Makefile is elsewhere, PGXS makes a VPATH build of it:
 # srcdir is the folder of this file. The top Makefile hands over PG_CONFIG, CORE_LIBRARY (built
-# already), CORE_LIBS and SANITIZE.
+# already), CORE_LIBS, SANITIZE and WERROR.
 
 here := $(dir $(firstword $(MAKEFILE_LIST)))
 top  := $(here)..
@@ -12,10 +12,13 @@ EXTENSION  = sembed
 DATA       = $(notdir $(wildcard $(here)sembed--*.sql))
 OBJS       = $(patsubst $(here)%.c,%.o,$(sort $(wildcard $(here)*.c)))
 
-# PostgreSQL's headers are not clean under -Wunused-parameter and -Wsign-compare.
+# PGXS hands over the options of the compiler that PostgreSQL was built with: clang does not know all of
+# gcc's. PostgreSQL's headers are not clean under -Wunused-parameter and -Wsign-compare.
+CLANG_CFLAGS = $(if $(findstring clang,$(CC)),-Wno-unknown-warning-option \
+               -Wno-ignored-optimization-argument -Wno-ignored-attributes)
 PG_CPPFLAGS = -I$(top)
-PG_CFLAGS   = -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
-              -Wno-declaration-after-statement -MMD -MP $(SANITIZE)
+PG_CFLAGS   = -Wextra $(WERROR) -Wno-unused-parameter -Wno-sign-compare \
+              -Wno-declaration-after-statement $(CLANG_CFLAGS) -MMD -MP $(SANITIZE)
 SHLIB_LINK  = $(CORE_LIBRARY) -Wl,--exclude-libs,ALL $(CORE_LIBS) $(SANITIZE)
 
 # Model folders for installcheck: the fixture and broken copies of it. The server must be able to

@@ -190,8 +190,8 @@ static struct saved tokenizer_saved(struct tokenizer *tokenizer)
 static const char *const texts[] = {
     "",
     "The river ferry crosses at dawn; the CROWD's 3 dogs don't mind.",
-    "Caf\xC3\xA9 na\xC3\xAFve \xE2\x84\xAB \xEF\xAC\x81sh \xE5\x8C\x97\xE4\xBA\xAC "
-    "\xF0\x9F\x98\x80 <mask> [SEP] </s>",
+    ("Caf\xC3\xA9 na\xC3\xAFve \xE2\x84\xAB \xEF\xAC\x81sh \xE5\x8C\x97\xE4\xBA\xAC "
+     "\xF0\x9F\x98\x80 <mask> [SEP] </s>"),
     "unaffable   spaces\t\nand \xFF bytes <unk>x<pad>",
 };
 

@@ -311,8 +311,8 @@ static void clusters_follow_the_rules(void **state)
         "\xEA\xB0\x81\xE1\x86\xA8|\xE1\x85\xA1|",            /* GB8: LVT T, not V */
         "a\xCC\x81\xCC\x82\xE2\x80\x8D|b|",                  /* GB9: marks and a joiner */
         "\xE0\xA4\x95\xE0\xA4\xBE|a|",                       /* GB9a: a spacing mark */
-        "\xD8\x80"
-        "a|b|",                                  /* GB9b: a prepended sign */
+        ("\xD8\x80"
+         "a|b|"),                                /* GB9b: a prepended sign */
         "\xE0\xA4\x95\xE0\xA5\x8D\xE0\xA4\xB7|", /* GB9c: a conjunct */
         "\xE0\xA4\x95\xE0\xA4\xBC\xE0\xA5\x8D\xE2\x80\x8D\xE0\xA4\xB7|\xE0\xA4\xB7|",
         "\xE0\xA4\x95\xE0\xA5\x8D\xE2\x80\x8C|\xE0\xA4\xB7|", /* a non-joiner breaks it */

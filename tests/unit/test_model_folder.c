@@ -204,7 +204,7 @@ static void a_default_prompt_must_exist(void **state)
 static void names_are_no_paths(void **state)
 {
     (void)state;
-    static const char *const names[] = {"", ".", "..", ".hidden", "a/b", "/etc", "../" FIXTURE};
+    static const char *const names[] = {"", ".", "..", ".hidden", "a/b", "/etc", ("../" FIXTURE)};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const sembed_model *model;
         sembed_error error = {0};

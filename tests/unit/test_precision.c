@@ -169,13 +169,24 @@ static void products_are_near_those_of_float32(void **state)
     check_finished(PRECISION_INT8, 8e-3);
 }
 
+/* On processors without AVX-512 oneDNN's float32 code sums rows up in other ways; the core knows, and
+ * multiplies each text by itself there. */
+static void skip_where_rows_differ(const struct gemm_weights *weights)
+{
+    if (gemm_treats_rows_alike(weights))
+        return;
+    assert_ptr_not_equal(kernels(), kernels_named("avx512"));
+    print_message("skipped: the rows of a product differ with their number here\n");
+    skip();
+}
+
 /* Every number of rows that the engine is ever asked for against the rows of the largest. */
 static void check_rows(enum precision precision)
 {
     for (size_t s = 0; s < MODELS_OWN; s++) {
         struct layer layer;
         layer_create(&layer, precision, shapes[s].outputs, shapes[s].inputs);
-        assert_true(gemm_treats_rows_alike(layer.weights));
+        skip_where_rows_differ(layer.weights);
         size_t bytes = layer.outputs * sizeof(float);
         unsigned char *expected = room(MOST_ROWS * bytes);
         layer_run(&layer, MOST_ROWS);
