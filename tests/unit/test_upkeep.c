@@ -1,0 +1,191 @@
+/*
+ * What a server does for the models it keeps: compiling images ahead of time, giving up models whose
+ * folder changed or that were not used for longest.
+ */
+#include "tests/unit/folder.h"
+#include "tests/unit/unit.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A folder with models "a", "b" and "c", and a registry that looks there. */
+struct scene {
+    char *path;
+    sembed_registry *registry;
+};
+
+static void put_model(const struct scene *scene, const char *name, const char *fixture)
+{
+    char command[512];
+    snprintf(command, sizeof command, "rm -rf %s/%s && cp -R %s/%s %s/%s", scene->path, name,
+             fixtures_folder(), fixture, scene->path, name);
+    assert_int_equal(system(command), 0);
+}
+
+static struct scene scene_create(void)
+{
+    struct scene scene = {.path = folder_create()};
+    sembed_error error = {0};
+    put_model(&scene, "a", "tiny-bert");
+    put_model(&scene, "b", "tiny-bert");
+    put_model(&scene, "c", "plain");
+    assert_ok(sembed_registry_create(scene.path, &scene.registry, &error), error);
+    return scene;
+}
+
+static void scene_destroy(struct scene *scene)
+{
+    char command[512];
+    sembed_registry_destroy(scene->registry);
+    snprintf(command, sizeof command, "rm -rf %s/?", scene->path);
+    assert_int_equal(system(command), 0);
+    folder_remove(scene->path);
+}
+
+static const sembed_model *acquire(const struct scene *scene, const char *name)
+{
+    const sembed_model *model;
+    sembed_error error = {0};
+    assert_ok(sembed_registry_acquire(scene->registry, name, NULL, &model, &error), error);
+    return model;
+}
+
+/* "ac": the models of the scene that are loaded. */
+static void assert_loaded(const struct scene *scene, const char *expected)
+{
+    sembed_listing listing;
+    sembed_error error = {0};
+    char loaded[8] = "";
+    assert_ok(sembed_registry_list(scene->registry, &listing, &error), error);
+    assert_int_equal(listing.count, 3);
+    for (size_t i = 0; i < listing.count; i++)
+        if (listing.entries[i].model)
+            strcat(loaded, listing.entries[i].name);
+    sembed_listing_free(&listing);
+    assert_string_equal(loaded, expected);
+}
+
+static void models_are_given_up_when_their_folder_changes(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    sembed_model_info info;
+    acquire(&scene, "a");
+    acquire(&scene, "b");
+    uint64_t before = sembed_registry_refresh(scene.registry, 0);
+    assert_int_equal(sembed_registry_refresh(scene.registry, 0), before); /* nothing happened */
+    assert_loaded(&scene, "ab");
+
+    sembed_model_describe(acquire(&scene, "a"), &info);
+    assert_int_equal(info.layers, 2);
+    folder_edit(scene.path, "a/config.json", "\"num_hidden_layers\": 2",
+                "\"num_hidden_layers\": 1");
+    assert_int_not_equal(sembed_registry_refresh(scene.registry, 0), before);
+    assert_loaded(&scene, "b");
+    sembed_model_describe(acquire(&scene, "a"), &info);
+    assert_int_equal(info.layers, 1);
+    scene_destroy(&scene);
+}
+
+static void a_name_that_is_taken_over_gives_up_its_model(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    sembed_error error = {0};
+    char folder[512];
+    acquire(&scene, "a");
+    uint64_t before = sembed_registry_refresh(scene.registry, 0);
+    snprintf(folder, sizeof folder, "%s/plain", fixtures_folder());
+    assert_ok(sembed_registry_load(scene.registry, "a", folder, NULL, &error), error);
+    assert_int_not_equal(sembed_registry_refresh(scene.registry, 0), before);
+    assert_loaded(&scene, "a");
+    scene_destroy(&scene);
+}
+
+static void the_least_recently_used_models_are_given_up(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    acquire(&scene, "a");
+    acquire(&scene, "b");
+    acquire(&scene, "c");
+    acquire(&scene, "a");
+    uint64_t before = sembed_registry_refresh(scene.registry, 3);
+    assert_loaded(&scene, "abc");
+    assert_int_not_equal(sembed_registry_refresh(scene.registry, 2), before);
+    assert_loaded(&scene, "ac");
+    sembed_registry_refresh(scene.registry, 1);
+    assert_loaded(&scene, "a");
+    scene_destroy(&scene);
+}
+
+static void images_are_compiled_ahead_of_time(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    sembed_error error = {0};
+    sembed_model_info info;
+    uint64_t bytes = 1, again;
+    assert_fails(sembed_registry_compile(scene.registry, "a", NULL, &bytes, &error), SEMBED_IO,
+                 error, "no cache folder is set");
+    assert_int_equal(bytes, 0);
+
+    char *cache = folder_create();
+    assert_ok(sembed_registry_set_cache(scene.registry, cache, SEMBED_CACHE_LIMIT, &error), error);
+    assert_fails(sembed_registry_compile(scene.registry, "nowhere", NULL, &bytes, &error),
+                 SEMBED_NOT_FOUND, error, "nowhere");
+    assert_ok(sembed_registry_compile(scene.registry, "a", NULL, &bytes, &error), error);
+    assert_ok(sembed_registry_compile(scene.registry, "a", NULL, &again, &error), error);
+    assert_true(bytes > 10000);
+    assert_int_equal(again, bytes);
+
+    /* Another registry, as another process would, maps it. */
+    sembed_registry *other;
+    const sembed_model *model;
+    assert_ok(sembed_registry_create(scene.path, &other, &error), error);
+    assert_ok(sembed_registry_set_cache(other, cache, SEMBED_CACHE_LIMIT, &error), error);
+    assert_ok(sembed_registry_acquire(other, "a", NULL, &model, &error), error);
+    sembed_model_describe(model, &info);
+    assert_true(info.shared_bytes >= bytes);
+    sembed_registry_destroy(other);
+    scene_destroy(&scene);
+    folder_remove(cache);
+}
+
+/* Too small for any image: the model loads all the same, and there is a notice of why it was not kept. */
+static void what_was_not_kept_is_a_notice(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    sembed_error error = {0}, notice = {0};
+    uint64_t bytes;
+    char *cache = folder_create();
+    folder_write_text(cache, "file", "");
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/file/below", cache);
+    sembed_status status =
+        sembed_registry_set_cache(scene.registry, folder, SEMBED_CACHE_LIMIT, &error);
+    assert_ok(status, error);
+    acquire(&scene, "a");
+    assert_true(sembed_registry_take_notice(scene.registry, &notice));
+    assert_non_null(strstr(notice.message, folder));
+    assert_false(sembed_registry_take_notice(scene.registry, &notice));
+    assert_fails(sembed_registry_compile(scene.registry, "a", NULL, &bytes, &error), notice.code,
+                 error, folder);
+    scene_destroy(&scene);
+    folder_remove(cache);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(models_are_given_up_when_their_folder_changes),
+        cmocka_unit_test(a_name_that_is_taken_over_gives_up_its_model),
+        cmocka_unit_test(the_least_recently_used_models_are_given_up),
+        cmocka_unit_test(images_are_compiled_ahead_of_time),
+        cmocka_unit_test(what_was_not_kept_is_a_notice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
