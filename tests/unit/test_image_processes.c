@@ -125,10 +125,8 @@ static void a_killed_process_harms_nobody(void **state)
     size_t before = 0, after = 0;
     assert_true(null >= 0);
     /* On a busy machine it takes longer until there is an image to be harmed. */
-    for (long wait = 0; wait <= 60000 || (after == 0 && wait < 900000); wait += wait < 8000 ? 200
-                                                                                : wait < 60000
-                                                                                    ? 4000
-                                                                                    : 60000) {
+    for (long wait = 0; wait <= 60000 || (after == 0 && wait < 900000);
+         wait += wait < 8000 ? 200 : 4000) {
         char *cache = folder_create();
         int gate[2], status;
         assert_int_equal(pipe(gate), 0);
