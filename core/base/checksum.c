@@ -17,9 +17,6 @@ static inline uint64_t read_64(const unsigned char *bytes)
 {
     uint64_t value;
     memcpy(&value, bytes, sizeof value);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap64(value);
-#endif
     return value;
 }
 
@@ -27,9 +24,6 @@ static inline uint32_t read_32(const unsigned char *bytes)
 {
     uint32_t value;
     memcpy(&value, bytes, sizeof value);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap32(value);
-#endif
     return value;
 }
 

@@ -5,6 +5,14 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Tensors are used where they lie in the file, which is mapped whole. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "sembed needs a little-endian processor: the numbers of a model's files are little-endian"
+#endif
+#if SIZE_MAX < UINT64_MAX
+#error "sembed needs a 64-bit processor: model files and the sizes in them go beyond 32 bits"
+#endif
+
 #define LENGTH_BYTES   8
 #define LARGEST_HEADER (100u << 20) /* what the reference reader allows */
 
