@@ -90,6 +90,18 @@ static void files_of_a_model_are_refused_in_words(void **state)
 
 /* ------------------------------------------------------------------------------- tokenizer.json */
 
+/* Opens a folder with nothing but that. */
+static sembed_status open_text(const char *text, sembed_error *error)
+{
+    struct tokenizer *tokenizer = NULL;
+    char *folder = folder_create();
+    folder_write_text(folder, "tokenizer.json", text);
+    sembed_status status = tokenizer_open(folder, NULL, &tokenizer, error);
+    tokenizer_close(tokenizer);
+    folder_remove(folder);
+    return status;
+}
+
 /* Opens {"model": {…}, <part>}. */
 static sembed_status open_with(const char *part, sembed_error *error)
 {
@@ -98,14 +110,8 @@ static sembed_status open_with(const char *part, sembed_error *error)
         "\"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100, "
         "\"vocab\": {\"[UNK]\": 0, \"a\": 1}}, %s}";
     char text[8192];
-    struct tokenizer *tokenizer = NULL;
-    char *folder = folder_create();
     assert_true((size_t)snprintf(text, sizeof text, model, part) < sizeof text);
-    folder_write_text(folder, "tokenizer.json", text);
-    sembed_status status = tokenizer_open(folder, NULL, &tokenizer, error);
-    tokenizer_close(tokenizer);
-    folder_remove(folder);
-    return status;
+    return open_text(text, error);
 }
 
 static const struct {
@@ -195,11 +201,52 @@ static void sequences_have_a_depth(void **state)
     assert_fails(open_with(part, &error), SEMBED_LIMIT, error, "key 'normalizer': nested over");
 }
 
+#define HAN     "\xE4\xBA\xAC"
+#define TEN_HAN HAN HAN HAN HAN HAN HAN HAN HAN HAN HAN
+
+/* Large members are read piece by piece, not as a tree; what is wrong in them is named as well. */
+static const struct {
+    const char *text;
+    sembed_status status;
+    const char *message;
+} models[] = {
+    {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0 \"b\": 1}, \"merges\": []}}",
+     SEMBED_MALFORMED, "key 'vocab': expected the end of the object, found '\"b\": 1}'"},
+    {"{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"ab\": 2}, "
+     "\"merges\": [\"a b\" \"a b\"]}}",
+     SEMBED_MALFORMED, "key 'merges': expected the end of the array, found '\"a b\"]'"},
+    {"{\"model\": {\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": [[\"a\", 0] [\"b\", 0]]}}",
+     SEMBED_MALFORMED, "key 'vocab': expected the end of the array, found '[\"b\", 0]]'"},
+    {"{\"pre_tokenizer\": {\"type\": \"ByteLevel\"}, \"model\": {\"type\": \"BPE\", "
+     "\"continuing_subword_prefix\": \"\xE2\x82\xAC\", \"vocab\": {\"a\": 0, \"b\": 1}, "
+     "\"merges\": []}}",
+     SEMBED_UNSUPPORTED, "characters that stand for no byte"},
+    {"{\"pre_tokenizer\": {\"type\": \"Split\", \"behavior\": \"Isolated\", "
+     "\"pattern\": {\"Regex\": \"[[:foo:]]\"}}, "
+     "\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"a\", \"vocab\": {\"a\": 0}}}",
+     SEMBED_UNSUPPORTED, "regular expression '[[:foo:]]': unknown POSIX class name"},
+    /* What is shown of the file ends between two characters. */
+    {"{\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"a\", \"vocab\": "
+     "[\"a\", \"" TEN_HAN TEN_HAN TEN_HAN "\"]}}",
+     SEMBED_MALFORMED,
+     "key 'vocab': expected an object, found '[\"a\", \"" TEN_HAN "\xE4\xBA\xAC'"},
+};
+
+static void models_of_a_tokenizer_are_refused_in_words(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(models); i++) {
+        sembed_error error = {0};
+        assert_fails(open_text(models[i].text, &error), models[i].status, error, models[i].message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_a_model_are_refused_in_words),
         cmocka_unit_test(parts_of_a_tokenizer_are_refused_in_words),
+        cmocka_unit_test(models_of_a_tokenizer_are_refused_in_words),
         cmocka_unit_test(sequences_have_a_depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
