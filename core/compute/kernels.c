@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 /* Made by core/compute/simd/table.c, compiled once for each. */
 extern const struct kernels kernels_baseline;
@@ -27,18 +30,21 @@ static bool cpu_runs_avx512(void)
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
 }
-#endif
 
-/* AVX-512 with bfloat16, and tiles of them. */
+/* AVX-512 with bfloat16, and tiles of them. Not every compiler's __builtin_cpu_supports knows tiles:
+ * the processor says so in leaf 7, the system in its control register. Source: Intel's Architecture
+ * Instruction Set Extensions Programming Reference, chapter 3. */
 static bool cpu_runs_amx(void)
 {
-#ifdef __x86_64__
-    return cpu_runs_avx512() && __builtin_cpu_supports("avx512bf16") &&
-           __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16");
-#else
-    return false;
-#endif
+    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, TILE_STATES = 3 << 17 };
+    unsigned a, b, c, features, enabled, high;
+    if (!cpu_runs_avx512() || !__builtin_cpu_supports("avx512bf16") ||
+        !__get_cpuid_count(7, 0, &a, &b, &c, &features))
+        return false;
+    __asm__("xgetbv" : "=a"(enabled), "=d"(high) : "c"(0));
+    return (features & AMX_BF16) && (features & AMX_TILE) && (enabled & TILE_STATES) == TILE_STATES;
 }
+#endif
 
 const struct kernels *kernels_named(const char *name)
 {
