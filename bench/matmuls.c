@@ -1,7 +1,7 @@
 /*
  * bench matmuls: the matrix products of a model's layers and nothing else, each layer with weights of its
- * own, on as many tokens as the texts have, in processor time. What an encoder takes beyond this is its own doing: attention,
- * norms, activations, tokenising.
+ * own, on as many tokens as the texts have, in processor time. What an encoder takes beyond this is its
+ * own doing: attention, norms, activations, tokenising.
  */
 #include "bench/bench.h"
 
