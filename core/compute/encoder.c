@@ -39,6 +39,7 @@ void encoder_session_trim(struct encoder_session *session)
 {
     arena_trim(&session->arena, KEPT_SCRATCH);
     arena_trim(&session->linear_arena, KEPT_SCRATCH);
+    gemm_session_trim(session->gemm);
 }
 
 /* -------------------------------------------------------------------------------------- running */

@@ -289,6 +289,14 @@ void gemm_session_destroy(struct gemm_session *session)
     memory_free(session);
 }
 
+void gemm_session_trim(struct gemm_session *session)
+{
+    for (size_t i = 0; i < ENGINES; i++) {
+        if (session->states[i])
+            engines[i]->session_trim(session->states[i]);
+    }
+}
+
 bool gemm_treats_rows_alike(const struct gemm_weights *weights)
 {
     return engines[weights->engine]->treats_rows_alike(weights->packed);

@@ -84,6 +84,7 @@ size_t gemm_padded_rows(const struct gemm_weights *weights, size_t rows);
 SEMBED_MUST_CHECK sembed_status gemm_session_create(struct gemm_session **session,
                                                     sembed_error *error);
 void gemm_session_destroy(struct gemm_session *session); /* NULL is allowed */
+void gemm_session_trim(struct gemm_session *session);    /* gives unused memory back */
 
 /*
  * x[padded rows, inputs] → y[padded rows, outputs]; y is not x. Group i is the rows starts[i] …

@@ -27,9 +27,10 @@ struct gemm_engine {
                           struct flat_reader *reader, void **packed, sembed_error *error);
     void (*packed_destroy)(void *packed); /* not NULL */
 
-    /* What a thread needs; both NULL where it needs nothing. */
+    /* What a thread needs; all NULL where it needs nothing. */
     sembed_status (*session_create)(void **session, sembed_error *error);
     void (*session_destroy)(void *session); /* not NULL */
+    void (*session_trim)(void *session);    /* not NULL; gives back what it can do without */
 
     /* Whether a row's bits are the same among any other rows and in any place. */
     bool (*treats_rows_alike)(const void *packed);

@@ -82,6 +82,7 @@ struct onednn_session {
     void *scratch;
     size_t scratch_size;
     uint64_t clock; /* counts runs */
+    bool compiled;  /* since the last trim */
     struct compiled products[SETS][WAYS];
 };
 
@@ -165,6 +166,7 @@ static sembed_status find_product(struct onednn_session *session,
             oldest = &set[way];
     }
     sembed_status status = product_create(oldest, session->engine, weights, rows, error);
+    session->compiled = true;
     oldest->last_used = session->clock;
     *found = oldest;
     return status;
@@ -183,6 +185,16 @@ static void onednn_session_destroy(void *state)
         dnnl_engine_destroy(session->engine);
     memory_free(session->scratch);
     memory_free(session);
+}
+
+/* Compiling leaves some hundred kilobytes of freed memory each time, which the C library keeps for the
+ * process: ten times what the compiled code takes. */
+static void onednn_session_trim(void *state)
+{
+    struct onednn_session *session = state;
+    if (session->compiled)
+        memory_trim();
+    session->compiled = false;
 }
 
 static sembed_status onednn_session_create(void **session, sembed_error *error)
@@ -245,7 +257,8 @@ static dnnl_status_t product_run(struct onednn_session *session,
  * which splits long sums there.
  *
  * Tiles have 16 rows: a whole number of them is as fast as one row less, and three times as fast where
- * the tiles would have to be set up anew for a rest (oneDNN 2.6.3: 57, 58, 61 and 62 rows).
+ * the tiles would have to be set up anew for a rest (oneDNN 2.6.3: 57, 58, 61 and 62 rows). Up to 32
+ * rows it is the weights that take time, and four rows make no difference.
  */
 static size_t onednn_padded_rows(const void *packed, size_t rows)
 {
@@ -253,11 +266,13 @@ static size_t onednn_padded_rows(const void *packed, size_t rows)
     size_t step = 1, rounded;
     if (!weights->treats_rows_alike)
         return rows; /* exact for a group, which the next one follows directly */
+    if (weights->has_tiles)
+        step = rows <= 32 ? 4 : 16;
     while (step < 16 && step * 32 < rows)
-        step = weights->has_tiles ? 16 : step * 2;
-    if (rows == 1)
-        return 2;
-    return size_add(rows, step - 1, &rounded) ? rounded / step * step : SIZE_MAX;
+        step *= 2;
+    if (!size_add(rows, step - 1, &rounded))
+        return SIZE_MAX;
+    return rounded < 2 ? 2 : rounded / step * step;
 }
 
 static sembed_status onednn_multiply(const void *packed, void *state, const void *x, size_t rows,
@@ -311,6 +326,7 @@ const struct gemm_engine gemm_onednn = {
     .packed_destroy = onednn_packed_destroy,
     .session_create = onednn_session_create,
     .session_destroy = onednn_session_destroy,
+    .session_trim = onednn_session_trim,
     .treats_rows_alike = onednn_treats_rows_alike,
     .padded_rows = onednn_padded_rows,
     .multiply = onednn_multiply,
