@@ -140,7 +140,8 @@ struct loading {
     char *identity;
     char image_name[CACHE_NAME];
     struct cache cache;
-    int lock; /* -1: not held */
+    int lock;     /* -1: not held */
+    bool changed; /* the folder, while it was read */
     sembed_error *notice, *error;
 };
 
@@ -325,13 +326,35 @@ static sembed_status read_by_image(struct loading *loading, struct sembed_model 
     return status;
 }
 
+/* The model, read from where its folder really is and remembered by the name that was asked for. */
+static sembed_status read_real(struct loading *loading, struct sembed_model **read)
+{
+    if (!loading->identity)
+        return model_read(loading->name, loading->folder, loading->precision, loading->poll, read,
+                          loading->error);
+    char *real = identity_folder(loading->identity), *folder = memory_copy_string(loading->folder);
+    sembed_status status = SEMBED_OK;
+    if (!real || !folder)
+        status = error_no_memory(loading->error, "a path");
+    if (status == SEMBED_OK)
+        status = model_read(loading->name, real, loading->precision, loading->poll, read,
+                            loading->error);
+    if (status == SEMBED_OK) {
+        memory_free((*read)->folder);
+        (*read)->folder = folder;
+        folder = NULL;
+    }
+    memory_free(folder);
+    memory_free(real);
+    return status;
+}
+
 /* The model from its folder; with the lock, by way of its image. Where that cannot be, the notice says
  * why, and the model has memory of its own. */
-static sembed_status make_image(struct loading *loading, struct sembed_model **model)
+static sembed_status read_folder(struct loading *loading, struct sembed_model **model)
 {
     struct sembed_model *read;
-    sembed_status status = model_read(loading->name, loading->folder, loading->precision,
-                                      loading->poll, &read, loading->error);
+    sembed_status status = read_real(loading, &read);
     if (status != SEMBED_OK)
         return status;
     if (loading->lock >= 0) {
@@ -350,6 +373,21 @@ static sembed_status make_image(struct loading *loading, struct sembed_model **m
     return status;
 }
 
+/* The same. What was read of a folder in which files were exchanged meanwhile may be parts of two models,
+ * and an error of it as well. */
+static sembed_status make_image(struct loading *loading, struct sembed_model **model)
+{
+    sembed_status status = read_folder(loading, model);
+    if (!loading->identity || status == SEMBED_CANCELED || status == SEMBED_NO_MEMORY ||
+        is_unchanged(loading))
+        return status;
+    loading->changed = true;
+    if (status == SEMBED_OK)
+        model_free(*model);
+    *model = NULL;
+    return error_set(loading->error, SEMBED_IO, "%s: changed while it was read", loading->folder);
+}
+
 static sembed_status run(struct loading *loading, struct sembed_model **model)
 {
     if (!loading->settings->folder || !loading->identity)
@@ -361,6 +399,28 @@ static sembed_status run(struct loading *loading, struct sembed_model **model)
         return make_image(loading, model);
     status = wait_for_image(loading, model);
     return status == SEMBED_NOT_FOUND ? make_image(loading, model) : status;
+}
+
+/* How often a folder that changes while it is read is read again. */
+#define MOST_TRIES 5
+
+static sembed_status load_once(struct loading *loading, struct sembed_model **model)
+{
+    /* A folder of which too much would have to be looked at is loaded without an image. */
+    sembed_status status =
+        identity_create(loading->folder, loading->precision, &loading->identity, loading->error);
+    if (status == SEMBED_LIMIT)
+        *loading->notice = *loading->error;
+    if (status == SEMBED_OK || status == SEMBED_LIMIT)
+        status = run(loading, model);
+    cache_unlock(loading->lock);
+    cache_close(&loading->cache);
+    loading->cache.descriptor = loading->lock = -1;
+    if (status != SEMBED_OK) {
+        memory_free(loading->identity);
+        loading->identity = NULL;
+    }
+    return status;
 }
 
 sembed_status compiled_load(const char *name, const char *folder, enum precision precision,
@@ -383,18 +443,14 @@ sembed_status compiled_load(const char *name, const char *folder, enum precision
     if (!folder_exists(folder))
         return error_set(error, SEMBED_NOT_FOUND, "%s: expected a model's folder, found none",
                          folder);
-    /* A folder of which too much would have to be looked at is loaded without an image. */
-    sembed_status status = identity_create(folder, precision, &loading.identity, error);
-    if (status == SEMBED_LIMIT)
-        *notice = *error;
-    if (status == SEMBED_OK || status == SEMBED_LIMIT)
-        status = run(&loading, model);
-    cache_unlock(loading.lock);
-    cache_close(&loading.cache);
-    if (status != SEMBED_OK) {
-        memory_free(loading.identity);
-        return status;
+    sembed_status status = load_once(&loading, model);
+    for (int tries = 1; loading.changed && tries < MOST_TRIES; tries++) {
+        loading.changed = false;
+        *notice = (sembed_error){0};
+        status = load_once(&loading, model);
     }
+    if (status != SEMBED_OK)
+        return status;
     (*model)->identity = loading.identity;
     (*model)->private_bytes = (size_t)(memory_held() - held);
     (*model)->load_milliseconds = (seconds_now() - begin) * 1e3;
@@ -403,5 +459,6 @@ sembed_status compiled_load(const char *name, const char *folder, enum precision
 
 bool compiled_is_stale(const struct sembed_model *model)
 {
-    return model->identity && identity_is_stale(model->identity);
+    return model->identity &&
+           (!identity_is_of(model->identity, model->folder) || identity_is_stale(model->identity));
 }

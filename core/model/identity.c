@@ -181,6 +181,26 @@ char *identity_without_files(const char *identity)
     return copy;
 }
 
+char *identity_folder(const char *identity)
+{
+    size_t length = 0;
+    const char *name = find_folder(identity, &length);
+    char *folder = memory_copy_string(name ? name : "");
+    if (folder)
+        folder[length] = '\0';
+    return folder;
+}
+
+bool identity_is_of(const char *identity, const char *folder)
+{
+    size_t length;
+    const char *name = find_folder(identity, &length);
+    char *real = realpath(folder, NULL);
+    bool same = !real || (name && strlen(real) == length && memcmp(real, name, length) == 0);
+    free(real);
+    return same;
+}
+
 bool identity_is_stale(const char *identity)
 {
     size_t length;

@@ -26,6 +26,12 @@ SEMBED_MUST_CHECK sembed_status identity_create(const char *folder, enum precisi
 /* The first lines, up to the folder: all but the files; freed with memory_free. NULL: no memory. */
 char *identity_without_files(const char *identity);
 
+/* The folder, by its name without links; freed with memory_free. NULL: no memory. */
+char *identity_folder(const char *identity);
+
+/* Whether that is the folder the name leads to now, by links or not; also where it leads nowhere. */
+bool identity_is_of(const char *identity, const char *folder);
+
 /* Whether the folder is gone or has other files now. */
 bool identity_is_stale(const char *identity);
 

@@ -15,8 +15,9 @@ if ! command -v sqlite3 >/dev/null; then
     echo "skipped: there is no sqlite3 shell"
     exit
 fi
-if nm -D "$extension" | grep -q __asan_init; then
-    LD_PRELOAD=$(${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0
+sanitizer=$(nm -D "$extension" | sed -n 's/.* U __\([at]san\)_init$/\1/p')
+if [ -n "$sanitizer" ]; then
+    LD_PRELOAD=$(${CC:-cc} -print-file-name=lib$sanitizer.so) ASAN_OPTIONS=detect_leaks=0
     export LD_PRELOAD ASAN_OPTIONS
 fi
 

@@ -13,9 +13,10 @@ if ! command -v sqlite3 >/dev/null; then
     exit
 fi
 
-# A library built with the address sanitizer needs its runtime in a program without it.
-if nm -D "$SEMBED_EXTENSION" | grep -q __asan_init; then
-    LD_PRELOAD=$(${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0
+# A library built with a sanitizer needs its runtime in a program without it.
+sanitizer=$(nm -D "$SEMBED_EXTENSION" | sed -n 's/.* U __\([at]san\)_init$/\1/p')
+if [ -n "$sanitizer" ]; then
+    LD_PRELOAD=$(${CC:-cc} -print-file-name=lib$sanitizer.so) ASAN_OPTIONS=detect_leaks=0
     export LD_PRELOAD ASAN_OPTIONS
 fi
 
