@@ -21,7 +21,7 @@ DECLARE
     candidate text;
 BEGIN
     FOR candidate IN
-        SELECT name || precision FROM sembed_models, unnest(ARRAY['', '@bf16', '@int8']) AS precision
+        SELECT name || suffix FROM sembed_models, unnest(ARRAY['', '@bf16', '@int8']) AS suffix
         WHERE name <> 'changing' ORDER BY 1
     LOOP
         BEGIN
