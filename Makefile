@@ -37,13 +37,16 @@ say = $(if $(V),,@echo '  $(1)  $@';)
 
 # --- engine ---------------------------------------------------------------------------------------
 
-ONEDNN ?= $(shell printf '\043include <dnnl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes || echo no)
+# The folders of Debian's libraries for the target. (From 18 on clang does not say the name; it is the
+# machine's less the vendor.)
+MULTIARCH     := $(or $(shell $(CC) -print-multiarch 2>/dev/null),$(shell $(CC) -dumpmachine | sed 's/-[^-]*-linux/-linux/'))
+
+# Debian's oneDNN has no fast code for processors other than x86-64, where OpenBLAS is better.
+ONEDNN ?= $(if $(filter x86_64%,$(MULTIARCH)),$(shell printf '\043include <dnnl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes || echo no),no)
 
 , := ,
 
 # The serial OpenBLAS by its own path: the threaded build starts threads when it is loaded.
-# (From 18 on clang does not say the name of Debian's folders; it is the machine's less the vendor.)
-MULTIARCH     := $(or $(shell $(CC) -print-multiarch 2>/dev/null),$(shell $(CC) -dumpmachine | sed 's/-[^-]*-linux/-linux/'))
 OPENBLAS_DIR  ?= $(firstword $(wildcard /usr/lib/$(MULTIARCH)/openblas-serial))
 OPENBLAS_INC  ?= $(firstword $(wildcard /usr/include/$(MULTIARCH)/openblas-serial))
 ENGINE_CFLAGS := $(if $(OPENBLAS_INC),-I$(OPENBLAS_INC))
