@@ -320,7 +320,9 @@ static void check_one_thread(const char *engine)
     layer_create(&layer, engine, 1152, 384, true, ACTIVATION_GELU);
     layer_run(&layer, MOST_ROWS);
     assert_int_equal(threads_of_process(), before);
-    if (strcmp(engine, "openblas") == 0 && !strstr(gemm_engine_name(), "threaded build"))
+    /* An emulator has a thread of its own (scripts/portability says that there is one). */
+    if (strcmp(engine, "openblas") == 0 && !strstr(gemm_engine_name(), "threaded build") &&
+        !getenv("SEMBED_TEST_EMULATED"))
         assert_int_equal(before, 1);
     layer_destroy(&layer);
 }
