@@ -5,6 +5,8 @@
 
 #include "core/sembed.h"
 
+#include <errno.h>
+
 /* Writes code and message (cut at 511 bytes, never inside a UTF-8 character) and returns code, so
  * that `return error_set(…)` is how a function fails. error may be NULL. */
 sembed_status error_set(sembed_error *error, sembed_status code, const char *format, ...)
@@ -12,6 +14,12 @@ sembed_status error_set(sembed_error *error, sembed_status code, const char *for
 
 /* SEMBED_NO_MEMORY with what the memory was wanted for, such as "the token table". */
 sembed_status error_no_memory(sembed_error *error, const char *what);
+
+/* What a system call that failed with `number` (errno) means: one that found no memory has that to say. */
+static inline sembed_status error_of_errno(int number, sembed_status otherwise)
+{
+    return number == ENOMEM ? SEMBED_NO_MEMORY : otherwise;
+}
 
 /* Non-zero where the caller wants the call to stop. poll may be NULL. */
 static inline int poll_wants_stop(const sembed_poll *poll)

@@ -26,8 +26,8 @@ sembed_status file_map_descriptor(int descriptor, const char *path, struct file_
     size_t size = (size_t)info.st_size;
     void *mapping = mmap(NULL, size, PROT_READ, MAP_SHARED, descriptor, 0);
     if (mapping == MAP_FAILED)
-        return error_set(error, SEMBED_IO, "%s: cannot map %zu bytes: %s", path, size,
-                         strerror(errno));
+        return error_set(error, error_of_errno(errno, SEMBED_IO), "%s: cannot map %zu bytes: %s",
+                         path, size, strerror(errno));
     *map = (struct file_map){.data = mapping, .size = size, .mapping = mapping};
     return SEMBED_OK;
 }
@@ -38,8 +38,9 @@ sembed_status file_map_open(const char *path, struct file_map *map, sembed_error
     /* O_NONBLOCK: opening a named pipe must not wait for a writer. */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
-        return error_set(error, errno == ENOENT ? SEMBED_NOT_FOUND : SEMBED_IO, "%s: %s", path,
-                         strerror(errno));
+        return error_set(error,
+                         errno == ENOENT ? SEMBED_NOT_FOUND : error_of_errno(errno, SEMBED_IO),
+                         "%s: %s", path, strerror(errno));
     sembed_status status = file_map_descriptor(descriptor, path, map, error);
     close(descriptor);
     return status;

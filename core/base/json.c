@@ -4,6 +4,7 @@
 #include "core/base/json_partly.h"
 #include "core/base/memory.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -15,13 +16,21 @@ static sembed_status parse(const char *name, const char *data, size_t size, json
         size -= 3;
     }
     json_error_t problem;
+    errno = 0;
     *root = json_loadb(data, size, JSON_ALLOW_NUL, &problem);
     /* transformers writes "no limit" as 10^30, which is no integer of jansson's. */
     if (!*root && json_error_code(&problem) == json_error_numeric_overflow)
         *root = json_loadb(data, size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &problem);
+    /* A string may have lost characters for want of memory, and jansson takes no notice. */
+    if (*root && errno == ENOMEM) {
+        json_decref(*root);
+        *root = NULL;
+    }
     if (*root)
         return SEMBED_OK;
-    if (json_error_code(&problem) == json_error_out_of_memory)
+    /* Most of what goes wrong for want of memory jansson calls a fault of the text, or nothing at all. */
+    if (json_error_code(&problem) == json_error_out_of_memory || !problem.text[0] ||
+        errno == ENOMEM)
         return error_no_memory(error, name);
     return error_set(error, SEMBED_MALFORMED, "%s: not JSON: line %d: %s", name, problem.line,
                      problem.text);

@@ -144,8 +144,9 @@ sembed_status identity_create(const char *folder, enum precision precision, char
     *identity = NULL;
     char *real = realpath(folder, NULL);
     if (!real)
-        return error_set(error, errno == ENOENT ? SEMBED_NOT_FOUND : SEMBED_IO, "%s: %s", folder,
-                         strerror(errno));
+        return error_set(error,
+                         errno == ENOENT ? SEMBED_NOT_FOUND : error_of_errno(errno, SEMBED_IO),
+                         "%s: %s", folder, strerror(errno));
     gemm_fingerprint(precision, weights);
     text_add(&text, "sembed %s %s\nweights %s%s%s\n", SEMBED_VERSION, SEMBED_SOURCES, weights,
              folder_line, real);
