@@ -8,6 +8,50 @@
 #include <math.h>
 #include <string.h>
 
+/* A text on its way to jansson. */
+struct source {
+    const char *at, *end;
+    bool no_memory;
+};
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/*
+ * Where jansson finds no memory for the characters of a string it leaves some out, takes no notice and
+ * reads on: the value is another. That malloc failed is seen in errno alone, which jansson sets to 0 when
+ * it has read a number; so it is given pieces that end before a number and behind its digits, and errno
+ * is looked at before each. To end the text there makes it fail.
+ */
+static size_t give_piece(void *buffer, size_t size, void *state)
+{
+    struct source *source = state;
+    char *to = buffer;
+    size_t given = 0;
+    source->no_memory |= errno == ENOMEM;
+    while (!source->no_memory && given < size && source->at < source->end &&
+           (given == 0 || is_digit(*source->at) == is_digit(to[given - 1])))
+        to[given++] = *source->at++;
+    return given;
+}
+
+static json_t *parse_text(const char *data, size_t size, size_t flags, json_error_t *problem,
+                          bool *no_memory)
+{
+    struct source source = {.at = data, .end = data + size};
+    errno = 0;
+    json_t *root = json_load_callback(give_piece, &source, JSON_ALLOW_NUL | flags, problem);
+    *no_memory = source.no_memory || errno == ENOMEM ||
+                 (!root && json_error_code(problem) == json_error_out_of_memory);
+    if (*no_memory) {
+        json_decref(root);
+        return NULL;
+    }
+    return root;
+}
+
 static sembed_status parse(const char *name, const char *data, size_t size, json_t **root,
                            sembed_error *error)
 {
@@ -16,21 +60,14 @@ static sembed_status parse(const char *name, const char *data, size_t size, json
         size -= 3;
     }
     json_error_t problem;
-    errno = 0;
-    *root = json_loadb(data, size, JSON_ALLOW_NUL, &problem);
+    bool no_memory;
+    *root = parse_text(data, size, 0, &problem, &no_memory);
     /* transformers writes "no limit" as 10^30, which is no integer of jansson's. */
-    if (!*root && json_error_code(&problem) == json_error_numeric_overflow)
-        *root = json_loadb(data, size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &problem);
-    /* A string may have lost characters for want of memory, and jansson takes no notice. */
-    if (*root && errno == ENOMEM) {
-        json_decref(*root);
-        *root = NULL;
-    }
+    if (!*root && !no_memory && json_error_code(&problem) == json_error_numeric_overflow)
+        *root = parse_text(data, size, JSON_DECODE_INT_AS_REAL, &problem, &no_memory);
     if (*root)
         return SEMBED_OK;
-    /* Most of what goes wrong for want of memory jansson calls a fault of the text, or nothing at all. */
-    if (json_error_code(&problem) == json_error_out_of_memory || !problem.text[0] ||
-        errno == ENOMEM)
+    if (no_memory)
         return error_no_memory(error, name);
     return error_set(error, SEMBED_MALFORMED, "%s: not JSON: line %d: %s", name, problem.line,
                      problem.text);
