@@ -11,6 +11,7 @@
 #   make soak             half an hour of sixteen connections to PostgreSQL
 #   make bench            times of every engine that is installed, in turn: a table and a plot
 #   make fuzz             fuzzers, for hours (clang)
+#   make torture          every allocation fails once
 #   make parity           the programs behind tests/parity/*.py
 #   make format           clang-format over all C files
 #
@@ -237,8 +238,10 @@ fuzz-build:
 fuzz: fuzz-build
 	tests/fuzz/run $(BUILD)/fuzz/fuzz $(FUZZERS)
 
-# make torture: every allocation fails once; every file of the fixtures is damaged at every place.
-TORTURE_PROGRAMS := $(BUILD)/torture/allocations
+# Every allocation of a process fails once, the libraries' included.
+.PHONY: torture
+torture: $(BUILD)/torture/allocations
+	$<
 $(BUILD)/torture/allocations: $(BUILD)/tests/torture/failing_malloc.o $(BUILD)/tests/sqlite/linked.o \
         $(SQLITE_OBJECTS)
 $(BUILD)/torture/allocations: FUZZ_LIBS = -lcmocka -lsqlite3
