@@ -190,7 +190,7 @@ valgrind: $(SQLITE_LIBRARY) $(SQLITE_TESTS)
 # Counters start anew; they are counted up by all the programs of check.
 coverage:
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
-	$(MAKE) BUILD=$(BUILD)/coverage SANITIZE="--coverage -fprofile-update=atomic -O1" check
+	$(MAKE) BUILD=$(BUILD)/coverage SANITIZE="--coverage -fprofile-update=atomic -O1 -DSEMBED_COUNTS_LINES" check
 	scripts/coverage-report $(if $(MISSED),--missed) $(BUILD)/coverage
 
 # Half an hour of sixteen connections to a PostgreSQL of its own, then a thousand interrupts; see

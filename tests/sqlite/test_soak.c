@@ -21,7 +21,7 @@ enum {
     CONNECTIONS = THREADS * EACH,
     TEXTS = 40,
     LOADS = 6,
-    MAY_GROW = 4 << 20
+    MAY_GROW = 16 << 20 /* oneDNN keeps some 100 kB for each number of rows that it meets */
 };
 
 static const char *const models[] = {"tiny-bert", "roberta", "xlm-roberta", "tiny-bert@int8",
@@ -79,9 +79,15 @@ static int make_known(void **state)
     known.array =
         query_text(database, "SELECT json_group_array(body) FROM (SELECT body FROM t ORDER BY i)");
     for (unsigned m = 0; m < MODELS; m++) {
+        char *answer = ask(database, &result, BATCH, models[m], known.array);
+        if (result) {
+            assert_non_null(strstr(answer, "precision"));
+            sqlite3_free(answer);
+            continue;
+        }
+        known.batches[m] = answer;
         for (unsigned i = 0; i < TEXTS; i++)
             known.embeddings[m][i] = ask(database, &result, EMBED, models[m], known.texts[i]);
-        known.batches[m] = ask(database, &result, BATCH, models[m], known.array);
     }
     known.ranking = ask(database, &result, RANK, known.array);
     known.tokens = ask(database, &result, TOKENS, known.texts[7]);

@@ -226,7 +226,8 @@ INLINE void weigh_values(const struct head *head, size_t component, const size_t
 
 /* ----------------------------------------------------------------------------------- softmax */
 
-/* 2ˣ for x from −126 to 0, within 1e-4 of it: of the result eight bits are kept. */
+/* 2ˣ for x from −126 to 0, within 1e-4 of it: of the result eight bits are kept. Beyond a text's end
+ * x is anything, and nobody looks at the result. */
 INLINE vfloat short_power_of_two(vfloat x)
 {
     const float shift = 12582912.0f;
@@ -235,7 +236,7 @@ INLINE vfloat short_power_of_two(vfloat x)
     vfloat p = r * 0.055171535f + 0.24261111f;
     p = p * r + 0.69326101f;
     p = p * r + 0.99992807f;
-    return (vfloat)((vint)p + ((vint)shifted << 23));
+    return (vfloat)((vword)p + ((vword)shifted << 23));
 }
 
 /* Adds the bias of query i to the scores of its row, which then are logarithms to base 2. */
