@@ -96,4 +96,30 @@ Error: embed_batch: an argument is missing: embed_batch(json_array) or embed_bat
 still here
 SQL
 
+# The compiled image in a cache folder of its own, and the vector by it.
+image_inode() { stat -c %i "$folder"/images/*.image; }
+vector() {
+    SEMBED_CACHE=$folder/images sqlite3 -batch -init /dev/null -cmd ".load ${SEMBED_EXTENSION%.so}" :memory: \
+        "SELECT hex(embed('river')), (SELECT shared_bytes > private_bytes FROM sembed_models WHERE loaded)" 2>&1
+}
+# check NAME CONDITION...
+check() {
+    if [ "${@:2}" ]; then
+        echo "ok: $1"
+    else
+        echo "FAILED: $1: ${*:2}"
+        failed=1
+    fi
+}
+by_image=$(vector) inode=$(image_inode)
+check "an image is used again" "$(vector) $(image_inode)" = "$by_image $inode"
+if [ "$(id -u)" = 0 ]; then # who else may give files away
+    chown 54321 "$folder"/images/*.image
+    check "an image of another user: right answer" "$(vector)" = "$by_image"
+    check "an image of another user is made anew" "$(image_inode)" != "$inode"
+    chown 54321 "$folder/images" && rm "$folder"/images/*
+    check "a folder of another user: right answer" "$(vector | head -c 192)" = "${by_image%|*}"
+    check "a folder of another user stays empty" -z "$(ls "$folder/images")"
+fi
+
 exit $failed

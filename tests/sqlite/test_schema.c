@@ -1,5 +1,5 @@
-/* The functions in schemas: generated columns, expression indexes, triggers, views, and what a
- * schema that is not trusted may do. */
+/* The functions in schemas: generated columns, expression indexes, triggers, transactions. What a schema
+ * that is not trusted may do: test_security.c. */
 #include "support.h"
 
 #include <string.h>
@@ -69,46 +69,6 @@ static void test_trigger(void **state)
     close_database(database);
 }
 
-static void test_untrusted_schema(void **state)
-{
-    (void)state;
-    sqlite3 *database = open_database();
-    run(database,
-        "PRAGMA trusted_schema = OFF;"
-        "CREATE VIEW similar AS SELECT cos_sim('[1, 0]', '[1, 0]'), sembed_version();"
-        "CREATE VIEW embedded AS SELECT embed(%Q, 'river');"
-        "CREATE VIEW embedded_by_default AS SELECT embed('river');"
-        "CREATE VIEW batch AS SELECT vector FROM embed_batch('[\"river\"]');"
-        "CREATE VIEW models AS SELECT * FROM sembed_models",
-        FIXTURE);
-    run(database, "SELECT * FROM similar");
-    assert_fails(database, SQLITE_ERROR, "unsafe use of embed()", "SELECT * FROM embedded");
-    assert_fails(database, SQLITE_ERROR, "unsafe use of embed()",
-                 "SELECT * FROM embedded_by_default");
-    assert_fails(database, SQLITE_ERROR, "unsafe use of virtual table \"embed_batch\"",
-                 "SELECT * FROM batch");
-    assert_fails(database, SQLITE_ERROR, "unsafe use of virtual table \"sembed_models\"",
-                 "SELECT * FROM models");
-    run(database, "PRAGMA trusted_schema = ON");
-    run(database, "SELECT * FROM embedded; SELECT * FROM batch; SELECT * FROM models");
-    close_database(database);
-}
-
-/* Opening a folder is for the program, never for a schema, trusted or not. */
-static void test_load_is_for_direct_use(void **state)
-{
-    (void)state;
-    sqlite3 *database = open_database();
-    run(database, "CREATE VIEW loader AS SELECT sembed_load('evil', '/etc');"
-                  "CREATE TABLE docs(body TEXT);"
-                  "CREATE TRIGGER on_insert AFTER INSERT ON docs BEGIN"
-                  " SELECT sembed_load('evil', '/etc'); END");
-    assert_fails(database, SQLITE_ERROR, "unsafe use of sembed_load()", "SELECT * FROM loader");
-    assert_fails(database, SQLITE_ERROR, "unsafe use of sembed_load()",
-                 "INSERT INTO docs VALUES ('river')");
-    close_database(database);
-}
-
 static void test_tables_cannot_be_created_or_written(void **state)
 {
     (void)state;
@@ -154,8 +114,6 @@ int main(void)
         cmocka_unit_test(test_expression_index),
         cmocka_unit_test(test_the_default_form_is_not_deterministic),
         cmocka_unit_test(test_trigger),
-        cmocka_unit_test(test_untrusted_schema),
-        cmocka_unit_test(test_load_is_for_direct_use),
         cmocka_unit_test(test_tables_cannot_be_created_or_written),
         cmocka_unit_test(test_a_failed_call_keeps_the_transaction),
         cmocka_unit_test(test_loading_twice),

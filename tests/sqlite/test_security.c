@@ -250,20 +250,27 @@ static void test_hostile_schemas(void **state)
                 try_schema(schema, i, trusted);
 }
 
-static void test_hostile_views_of_tables(void **state)
+/* Tables, and what generated columns may not have in any schema: the default model's form. */
+static void test_hostile_views(void **state)
 {
     (void)state;
-    static const char *const tables[] = {
-        "embed_batch('tiny-bert', '[\"river\"]')", "rerank('cross-bert', 'a', '[\"b\"]')",
-        "tokenize('tiny-bert', 'river')", "chunk('tiny-bert', 'river', 8)", "sembed_models"};
+    static const char *const sources[] = {"embed_batch('tiny-bert', '[\"river\"]')",
+                                          "rerank('cross-bert', 'a', '[\"b\"]')",
+                                          "tokenize('tiny-bert', 'river')",
+                                          "chunk('tiny-bert', 'river', 8)",
+                                          "sembed_models",
+                                          "(SELECT embed('river'))"};
     sqlite3 *database = open_database();
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        run(database, "DROP VIEW IF EXISTS bait; CREATE VIEW bait AS SELECT count(*) FROM %s",
-            tables[i]);
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        run(database, "DROP VIEW IF EXISTS bait; CREATE VIEW bait AS SELECT * FROM %s", sources[i]);
         run(database,
             "PRAGMA trusted_schema = ON; SELECT * FROM bait; PRAGMA trusted_schema = OFF");
-        assert_fails(database, SQLITE_ERROR, "unsafe use of virtual table", "SELECT * FROM bait");
+        assert_fails(database, SQLITE_ERROR,
+                     sources[i][0] == '(' ? "unsafe use of embed()" : "unsafe use of virtual table",
+                     "SELECT * FROM bait");
     }
+    run(database,
+        "DROP VIEW bait; CREATE VIEW bait AS SELECT sembed_version(); SELECT * FROM bait");
     close_database(database);
 }
 
@@ -307,9 +314,12 @@ static void test_long_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_that_are_paths),      cmocka_unit_test(test_names_that_are_odd),
-        cmocka_unit_test(test_links_that_leave_the_path), cmocka_unit_test(test_hostile_schemas),
-        cmocka_unit_test(test_hostile_views_of_tables),   cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_names_that_are_paths),
+        cmocka_unit_test(test_names_that_are_odd),
+        cmocka_unit_test(test_links_that_leave_the_path),
+        cmocka_unit_test(test_hostile_schemas),
+        cmocka_unit_test(test_hostile_views),
+        cmocka_unit_test(test_long_texts),
     };
     return cmocka_run_group_tests_name("security", tests, use_fixtures, NULL);
 }

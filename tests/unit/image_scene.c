@@ -142,3 +142,20 @@ void assert_made_anew(struct scene *scene, const void *data, size_t size)
     assert_same_answers(scene->plain, model);
     model_free(model);
 }
+
+struct opened_scene opened_scene_create(const char *fixture)
+{
+    struct opened_scene opened = {.scene = scene_create(fixture)};
+    opened.data =
+        (unsigned char *)folder_read(opened.scene.cache, opened.scene.image, &opened.size);
+    assert_true(opened.size > sizeof opened.header);
+    memcpy(&opened.header, opened.data, sizeof opened.header);
+    assert_int_equal(opened.header.file_size, opened.size);
+    return opened;
+}
+
+void opened_scene_free(struct opened_scene *opened)
+{
+    free(opened->data);
+    scene_free(&opened->scene);
+}

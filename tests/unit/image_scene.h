@@ -47,4 +47,15 @@ struct laid_out {
     uint64_t checksum;
 };
 
+/* A scene and the bytes of its image, to be altered. */
+struct opened_scene {
+    struct scene scene;
+    unsigned char *data;
+    size_t size;
+    struct laid_out header; /* a copy */
+};
+
+struct opened_scene opened_scene_create(const char *fixture);
+void opened_scene_free(struct opened_scene *opened);
+
 #endif

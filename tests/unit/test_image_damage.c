@@ -14,67 +14,60 @@
 static void truncated_images_are_made_anew(void **state)
 {
     (void)state;
-    struct scene scene = scene_create("tiny-bert");
-    size_t size;
-    char *data = folder_read(scene.cache, scene.image, &size);
-    struct laid_out header;
-    memcpy(&header, data, sizeof header);
-    assert_int_equal(header.file_size, size);
+    struct opened_scene opened = opened_scene_create("tiny-bert");
+    const struct laid_out *header = &opened.header;
+    size_t size = opened.size;
     for (size_t i = 0; i < 4; i++) {
-        size_t begin = header.sections[i].offset, end = begin + header.sections[i].size;
+        size_t begin = header->sections[i].offset, end = begin + header->sections[i].size;
         assert_true(begin > 0 && end <= size);
-        assert_made_anew(&scene, data, begin);
+        assert_made_anew(&opened.scene, opened.data, begin);
         if (end < size)
-            assert_made_anew(&scene, data, end);
-        assert_made_anew(&scene, data, begin + header.sections[i].size / 2);
+            assert_made_anew(&opened.scene, opened.data, end);
+        assert_made_anew(&opened.scene, opened.data, begin + header->sections[i].size / 2);
     }
-    const size_t lengths[] = {0, 1, 15, 16, sizeof header - 1, sizeof header, size - 1};
+    const size_t lengths[] = {0, 1, 15, 16, sizeof *header - 1, sizeof *header, size - 1};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-        assert_made_anew(&scene, data, lengths[i]);
+        assert_made_anew(&opened.scene, opened.data, lengths[i]);
     for (size_t i = 1; i < 20; i++)
-        assert_made_anew(&scene, data, size * i / 20);
+        assert_made_anew(&opened.scene, opened.data, size * i / 20);
     char *longer = calloc(1, size + 64);
-    memcpy(longer, data, size);
-    assert_made_anew(&scene, longer, size + 64);
+    memcpy(longer, opened.data, size);
+    assert_made_anew(&opened.scene, longer, size + 64);
     free(longer);
-    free(data);
-    scene_free(&scene);
+    opened_scene_free(&opened);
+}
+
+/* A bit of that byte, which is set right again. */
+static void assert_noticed(struct opened_scene *opened, size_t byte)
+{
+    opened->data[byte] ^= 0x10;
+    assert_made_anew(&opened->scene, opened->data, opened->size);
+    opened->data[byte] ^= 0x10;
 }
 
 static void altered_images_are_made_anew(void **state)
 {
     (void)state;
-    struct scene scene = scene_create("tiny-bert");
-    size_t size;
-    char *data = folder_read(scene.cache, scene.image, &size);
-    struct laid_out header;
-    memcpy(&header, data, sizeof header);
-    for (size_t byte = 0; byte < sizeof header; byte += 5) {
-        data[byte] ^= 0x10;
-        assert_made_anew(&scene, data, size);
-        data[byte] ^= 0x10;
-    }
+    struct opened_scene opened = opened_scene_create("tiny-bert");
+    for (size_t byte = 0; byte < sizeof opened.header; byte += 5)
+        assert_noticed(&opened, byte);
     for (size_t i = 0; i < 4; i++) {
         for (size_t at = 0; at < 8; at++) {
-            size_t byte = header.sections[i].offset + header.sections[i].size * at / 8;
-            data[byte] ^= 1;
-            assert_made_anew(&scene, data, size);
-            data[byte] ^= 1;
+            size_t byte =
+                opened.header.sections[i].offset + opened.header.sections[i].size * at / 8;
+            assert_noticed(&opened, byte);
         }
     }
-    free(data);
-    scene_free(&scene);
+    opened_scene_free(&opened);
 }
 
 /* Sections that overlap or lead outside, under a checksum that is right. */
 static void impossible_sections_are_refused(void **state)
 {
     (void)state;
-    struct scene scene = scene_create("tiny-bert");
-    size_t size;
-    char *data = folder_read(scene.cache, scene.image, &size);
-    struct laid_out good;
-    memcpy(&good, data, sizeof good);
+    struct opened_scene opened = opened_scene_create("tiny-bert");
+    const struct laid_out good = opened.header;
+    size_t size = opened.size;
     for (size_t i = 0; i < 4; i++) {
         const struct {
             uint64_t offset, size;
@@ -87,12 +80,11 @@ static void impossible_sections_are_refused(void **state)
             bad.sections[i].offset = places[j].offset;
             bad.sections[i].size = places[j].size;
             bad.checksum = checksum(&bad, offsetof(struct laid_out, checksum));
-            memcpy(data, &bad, sizeof bad);
-            assert_made_anew(&scene, data, size);
+            memcpy(opened.data, &bad, sizeof bad);
+            assert_made_anew(&opened.scene, opened.data, size);
         }
     }
-    free(data);
-    scene_free(&scene);
+    opened_scene_free(&opened);
 }
 
 /* A byte of the weights that changes, with the file's size and its mtime set back. */
@@ -203,27 +195,23 @@ static void use(const struct sembed_model *model)
 static void check_nonsense(const char *fixture, uint32_t seed)
 {
     const char *asked = getenv("SEMBED_TEST_NONSENSE"); /* how many times */
-    struct scene scene = scene_create(fixture);
-    struct laid_out header;
-    size_t size;
-    unsigned char *data = (unsigned char *)folder_read(scene.cache, scene.image, &size);
-    unsigned char *altered = malloc(size);
+    struct opened_scene opened = opened_scene_create(fixture);
+    const struct scene *scene = &opened.scene;
+    unsigned char *altered = malloc(opened.size);
     assert_non_null(altered);
-    memcpy(&header, data, sizeof header);
     for (int i = 0, times = asked ? atoi(asked) : 60; i < times; i++) {
         sembed_error notice;
-        memcpy(altered, data, size);
+        memcpy(altered, opened.data, opened.size);
         for (size_t n = 1 + random_below(&seed, 3); n > 0; n--)
-            alter_somewhere(altered, &header, &seed);
-        sum_up_again(altered, header);
-        folder_write(scene.cache, scene.image, altered, size);
-        struct sembed_model *model = scene_load(scene.folder, scene.cache, &notice);
+            alter_somewhere(altered, &opened.header, &seed);
+        sum_up_again(altered, opened.header);
+        folder_write(scene->cache, scene->image, altered, opened.size);
+        struct sembed_model *model = scene_load(scene->folder, scene->cache, &notice);
         use(model);
         model_free(model);
     }
     free(altered);
-    free(data);
-    scene_free(&scene);
+    opened_scene_free(&opened);
 }
 
 /* An image whose sums are right is believed in its numbers, but not where they lead: nothing in it ends

@@ -183,6 +183,47 @@ static void a_full_disk_is_no_error(void **state)
     folder_remove(folder);
 }
 
+static int count_question(void *state)
+{
+    ++*(int *)state;
+    return 0;
+}
+
+/* How often poll is asked while a model is loaded whose image cannot grow beyond so many bytes. */
+static int questions_until_full(const struct scene *scene, rlim_t bytes)
+{
+    char *cache = folder_create();
+    const struct image_settings settings = {cache, PLENTY};
+    int questions = 0;
+    sembed_poll poll = {count_question, &questions};
+    struct sembed_model *model;
+    sembed_error notice, error = {0};
+    set_file_limit(bytes);
+    sembed_status status =
+        compiled_load("m", scene->folder, PRECISION_F32, &settings, &poll, &model, &notice, &error);
+    set_file_limit(RLIM_INFINITY);
+    assert_ok(status, error);
+    assert_false(is_from_image(model));
+    model_free(model);
+    folder_remove(cache);
+    return questions;
+}
+
+/* Poll is asked before each layer that is packed: for the image, and then to load without it. Where the
+ * disk is full before the first layer, none is packed for the image. */
+static void packing_ends_where_writing_fails(void **state)
+{
+    (void)state;
+    struct opened_scene opened = opened_scene_create("tiny-bert");
+    signal(SIGXFSZ, SIG_IGN);
+    int without_image = questions_until_full(&opened.scene, 0);
+    assert_true(without_image >= 2);
+    rlim_t in_tables = opened.header.sections[3].offset + 100;
+    assert_int_equal(questions_until_full(&opened.scene, in_tables), without_image);
+    assert_true(questions_until_full(&opened.scene, opened.size - 1) > without_image);
+    opened_scene_free(&opened);
+}
+
 /* --------------------------------------------------------------------------------- no memory */
 
 static void no_memory_is_an_error_everywhere(void **state)
@@ -294,6 +335,7 @@ int main(void)
         cmocka_unit_test(folders_are_made),
         cmocka_unit_test(read_only_folders_are_read),
         cmocka_unit_test(a_full_disk_is_no_error),
+        cmocka_unit_test(packing_ends_where_writing_fails),
         cmocka_unit_test(no_memory_is_an_error_everywhere),
         cmocka_unit_test(a_folder_that_changes_while_it_is_packed_is_packed_again),
         cmocka_unit_test(making_an_image_can_be_stopped),
