@@ -221,10 +221,6 @@ SEMBED_MUST_CHECK sembed_status json_read(sembed_text json, struct argument argu
                                           const sembed_poll *poll, void **root,
                                           sembed_error *error);
 
-/* Whether the JSON is whole and jansson had no memory for it. */
-struct json_error_t;
-bool json_lacked_memory(sembed_text json, const struct json_error_t *fault);
-
 /* A JSON array of strings and nulls. */
 struct json_texts {
     void *root; /* json_t */

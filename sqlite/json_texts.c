@@ -28,72 +28,35 @@ static size_t repair(sembed_text text, char *out)
     return length;
 }
 
-/* What jansson reads from, so that the host can stop it: 10 MB take it 0.1 s. */
-struct source {
-    sembed_text rest;
-    const sembed_poll *poll;
-    bool canceled;
-};
-
-/* json_load_callback_t: the next bytes; none where the call is to stop, which jansson takes for the
- * end of the text. */
-static size_t read_source(void *buffer, size_t size, void *pointer)
+static sembed_status read_valid(sembed_text json, struct argument argument, const sembed_poll *poll,
+                                void **root, sembed_error *error)
 {
-    struct source *source = pointer;
-    source->canceled = source->canceled || poll_wants_stop(source->poll);
-    if (source->canceled)
-        return 0;
-    if (size > source->rest.length)
-        size = source->rest.length;
-    memcpy(buffer, source->rest.data, size);
-    source->rest.data += size;
-    source->rest.length -= size;
-    return size;
-}
-
-/* Without memory jansson fails without a word, in most places; but a string that is whole in the text
- * and finds no room it calls an invalid token, or none where it expects a key. No other token ends with
- * a quotation mark. */
-bool json_lacked_memory(sembed_text json, const struct json_error_t *fault)
-{
-    size_t stop = fault->position > 0 ? (size_t)fault->position : 0;
-    return !*fault->text || json_error_code(fault) == json_error_out_of_memory ||
-           ((strncmp(fault->text, "invalid token", strlen("invalid token")) == 0 ||
-             strncmp(fault->text, "string or '}'", strlen("string or '}'")) == 0) &&
-            stop > 0 && stop <= json.length && json.data[stop - 1] == '"');
-}
-
-static sembed_status parse_valid(sembed_text json, struct argument argument,
-                                 const sembed_poll *poll, void **root, sembed_error *error)
-{
-    struct source source = {.rest = json, .poll = poll};
-    json_error_t fault = {0};
-    *root = json_load_callback(read_source, &source, JSON_ALLOW_NUL | JSON_DECODE_ANY, &fault);
-    if (source.canceled) {
-        json_decref(*root);
-        *root = NULL;
+    struct json_fault fault;
+    json_t *tree;
+    sembed_status status = json_tree_read(json.data, json.length, poll, NULL, &tree, &fault);
+    *root = tree;
+    if (status == SEMBED_CANCELED)
         return error_canceled(error);
-    }
-    if (*root)
-        return SEMBED_OK;
-    if (json_lacked_memory(json, &fault))
-        return error_no_memory(error, "a JSON array");
-    return argument_fail(argument, error, "malformed JSON at byte %d: %s", fault.position,
-                         fault.text);
+    if (status == SEMBED_NO_MEMORY)
+        return error_no_memory(error, "a JSON value");
+    if (status)
+        return argument_fail(argument, error, "malformed JSON at byte %lld: %s",
+                             (long long)fault.offset, fault.message);
+    return SEMBED_OK;
 }
 
-/* jansson refuses invalid UTF-8, but one bad text in a table must not refuse the others. */
+/* JSON has no invalid UTF-8, but one bad text in a table must not refuse the others. */
 sembed_status json_read(sembed_text json, struct argument argument, const sembed_poll *poll,
                         void **root, sembed_error *error)
 {
     if (unicode_valid_prefix(json.data, json.length) == json.length)
-        return parse_valid(json, argument, poll, root, error);
+        return read_valid(json, argument, poll, root, error);
 
     char *repaired = sqlite3_malloc64(repair(json, NULL));
     if (!repaired)
-        return error_no_memory(error, "a JSON array");
+        return error_no_memory(error, "a JSON value");
     json = (sembed_text){repaired, repair(json, repaired)};
-    sembed_status status = parse_valid(json, argument, poll, root, error);
+    sembed_status status = read_valid(json, argument, poll, root, error);
     sqlite3_free(repaired);
     return status;
 }

@@ -1,6 +1,7 @@
 #include "sqlite/extension.h"
 
-#include <jansson.h>
+#include "core/base/json_tree.h"
+
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
@@ -78,16 +79,16 @@ static sembed_status parse_json(sqlite3_value *value, struct argument argument,
     sembed_status status = value_text(value, argument, &text, error);
     if (status)
         return status;
-    json_error_t fault = {0};
-    json_t *array = json_loadb(text.data, text.length, 0, &fault);
-    if (!array && json_lacked_memory(text, &fault))
-        status = error_no_memory(error, "a vector");
-    else if (!array || !json_is_array(array) || json_array_size(array) == 0)
+    struct json_fault fault;
+    json_t *array;
+    status = json_tree_read(text.data, text.length, NULL, NULL, &array, &fault);
+    if (status == SEMBED_NO_MEMORY)
+        return error_no_memory(error, "a vector");
+    if (status)
+        status = fail_with(argument, "TEXT that is not JSON", error);
+    else if (!json_is_array(array) || json_array_size(array) == 0)
         status = fail_with(argument,
-                           !array                  ? "TEXT that is not JSON"
-                           : !json_is_array(array) ? "another kind of JSON"
-                                                   : "an empty array",
-                           error);
+                           json_is_array(array) ? "an empty array" : "another kind of JSON", error);
     else
         status = parse_numbers(array, argument, parsed, error);
     json_decref(array);

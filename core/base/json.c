@@ -4,85 +4,48 @@
 #include "core/base/json_partly.h"
 #include "core/base/memory.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
-/* A text on its way to jansson. */
-struct source {
-    const char *at, *end;
-    bool no_memory;
-};
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/*
- * Where jansson finds no memory for the characters of a string it leaves some out, takes no notice and
- * reads on: the value is another. That malloc failed is seen in errno alone, which jansson sets to 0 when
- * it has read a number; so it is given pieces that end before a number and behind its digits, and errno
- * is looked at before each. To end the text there makes it fail.
- */
-static size_t give_piece(void *buffer, size_t size, void *state)
-{
-    struct source *source = state;
-    char *to = buffer;
-    size_t given = 0;
-    source->no_memory |= errno == ENOMEM;
-    while (!source->no_memory && given < size && source->at < source->end &&
-           (given == 0 || is_digit(*source->at) == is_digit(to[given - 1])))
-        to[given++] = *source->at++;
-    return given;
-}
-
-static json_t *parse_text(const char *data, size_t size, size_t flags, json_error_t *problem,
-                          bool *no_memory)
-{
-    struct source source = {.at = data, .end = data + size};
-    errno = 0;
-    json_t *root = json_load_callback(give_piece, &source, JSON_ALLOW_NUL | flags, problem);
-    *no_memory = source.no_memory || errno == ENOMEM ||
-                 (!root && json_error_code(problem) == json_error_out_of_memory);
-    if (*no_memory) {
-        json_decref(root);
-        return NULL;
-    }
-    return root;
-}
-
-static sembed_status parse(const char *name, const char *data, size_t size, json_t **root,
-                           sembed_error *error)
+static sembed_status read_text(const char *name, const char *data, size_t size,
+                               const struct json_omissions *omissions, json_t **root,
+                               sembed_error *error)
 {
     if (size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0) {
         data += 3;
         size -= 3;
     }
-    json_error_t problem;
-    bool no_memory;
-    *root = parse_text(data, size, 0, &problem, &no_memory);
-    /* transformers writes "no limit" as 10^30, which is no integer of jansson's. */
-    if (!*root && !no_memory && json_error_code(&problem) == json_error_numeric_overflow)
-        *root = parse_text(data, size, JSON_DECODE_INT_AS_REAL, &problem, &no_memory);
-    if (*root)
-        return SEMBED_OK;
-    if (no_memory)
+    struct json_fault fault;
+    sembed_status status = json_tree_read(data, size, NULL, omissions, root, &fault);
+    if (status == SEMBED_NO_MEMORY)
         return error_no_memory(error, name);
-    return error_set(error, SEMBED_MALFORMED, "%s: not JSON: line %d: %s", name, problem.line,
-                     problem.text);
+    if (status != SEMBED_OK)
+        return error_set(error, status, "%s: not JSON: line %zu: %s", name, fault.line,
+                         fault.message);
+    if (!json_is_object(*root) && !json_is_array(*root))
+        return error_set(error, SEMBED_MALFORMED,
+                         "%s: not JSON: expected an object or an array, found %s", name,
+                         json_type_word(*root));
+    return SEMBED_OK;
+}
+
+sembed_status json_text_open(const char *name, const char *data, size_t size,
+                             const struct json_omissions *omissions, struct json_file *file,
+                             sembed_error *error)
+{
+    *file = (struct json_file){.path = memory_copy_string(name)};
+    if (!file->path)
+        return error_no_memory(error, name);
+    sembed_status status = read_text(name, data, size, omissions, &file->root, error);
+    if (status != SEMBED_OK)
+        json_file_close(file);
+    return status;
 }
 
 sembed_status json_memory_open(const char *name, const char *data, size_t size,
                                struct json_file *file, sembed_error *error)
 {
-    *file = (struct json_file){.path = memory_copy_string(name)};
-    if (!file->path)
-        return error_no_memory(error, name);
-    sembed_status status = parse(name, data, size, &file->root, error);
-    if (status != SEMBED_OK)
-        json_file_close(file);
-    return status;
+    return json_text_open(name, data, size, NULL, file, error);
 }
 
 sembed_status json_file_open(const char *path, struct json_file *file, sembed_error *error)

@@ -1,5 +1,5 @@
 /*
- * JSON files of a model folder, read with jansson, and typed look-ups whose errors name the file,
+ * JSON files of a model folder as trees of jansson's, and typed look-ups whose errors name the file,
  * the key, what was expected and what was found.
  *
  * A json_file owns the tree; json_t pointers taken from it are borrowed. Strings may hold zero bytes
@@ -8,9 +8,8 @@
 #ifndef SEMBED_BASE_JSON_H
 #define SEMBED_BASE_JSON_H
 
-#include "core/base/error.h"
+#include "core/base/json_tree.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 
 struct json_file {
@@ -26,6 +25,11 @@ SEMBED_MUST_CHECK sembed_status json_file_open(const char *path, struct json_fil
 /* The same from memory, for a header inside a file; name stands for the path in messages. */
 SEMBED_MUST_CHECK sembed_status json_memory_open(const char *name, const char *data, size_t size,
                                                  struct json_file *file, sembed_error *error);
+
+/* The same, less what omissions name, which may be NULL. */
+SEMBED_MUST_CHECK sembed_status json_text_open(const char *name, const char *data, size_t size,
+                                               const struct json_omissions *omissions,
+                                               struct json_file *file, sembed_error *error);
 
 void json_file_close(struct json_file *file); /* a zeroed one is allowed */
 

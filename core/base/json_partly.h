@@ -11,9 +11,9 @@
 #include "core/base/json.h"
 
 /*
- * As json_file_open, but the values root[outer][inner[0 … count)] are left out: in the tree stands an
- * empty array or object in their place. count is at most JSON_MOST_LEFT_OUT. The text of what is left
- * out is not checked before it is read.
+ * As json_file_open, but the arrays and objects root[outer][inner[0 … count)] are left out: in the tree
+ * stands an empty one in their place. count is at most JSON_MOST_LEFT_OUT; inner's strings outlive the
+ * file. The text of what is left out is not checked before it is read.
  */
 #define JSON_MOST_LEFT_OUT 2
 SEMBED_MUST_CHECK sembed_status json_file_open_partly(const char *path, const char *outer,

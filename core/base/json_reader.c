@@ -1,9 +1,12 @@
+#define _GNU_SOURCE /* strtod_l */
 #include "core/base/json_reader.h"
 
 #include "core/base/memory.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MOST_SHOWN     40      /* bytes of a text in a message */
@@ -27,6 +30,16 @@ bool json_reader_take(struct json_reader *reader, char character)
     if (!json_reader_sees(reader, character))
         return false;
     reader->at++;
+    return true;
+}
+
+bool json_reader_word(struct json_reader *reader, const char *word)
+{
+    size_t length = strlen(word);
+    json_reader_skip_space(reader);
+    if ((size_t)(reader->end - reader->at) < length || memcmp(reader->at, word, length) != 0)
+        return false;
+    reader->at += length;
     return true;
 }
 
@@ -178,23 +191,6 @@ bool json_reader_string(struct json_reader *reader, struct json_string *string)
     return true;
 }
 
-bool json_reader_u32(struct json_reader *reader, uint32_t *number)
-{
-    json_reader_skip_space(reader);
-    const char *at = reader->at;
-    uint64_t value = 0;
-    while (at < reader->end && *at >= '0' && *at <= '9' && value <= UINT32_MAX)
-        value = value * 10 + (uint64_t)(*at++ - '0');
-    size_t digits = (size_t)(at - reader->at);
-    bool goes_on =
-        at < reader->end && (*at == '.' || *at == 'e' || *at == 'E' || (*at >= '0' && *at <= '9'));
-    if (digits == 0 || value > UINT32_MAX || goes_on || (digits > 1 && *reader->at == '0'))
-        return false;
-    *number = (uint32_t)value;
-    reader->at = at;
-    return true;
-}
-
 /*
  * significand / 10^places rounded to the nearest double, ties to even, for places up to 19: long
  * division with a quotient of 64 bits or more. What is left over matters only where the quotient
@@ -222,14 +218,26 @@ static double divide_by_power(uint64_t significand, unsigned places)
     return ldexp((double)kept, dropped - 64 - shift);
 }
 
-/* Any number, by jansson. */
-static bool read_number_slowly(const char *data, size_t size, double *number)
+/* Any number that keeps to JSON's grammar, whatever the program's locale; false where it is beyond any
+ * double, or where there is no memory for a long one. */
+static bool read_number_slowly(struct json_reader *reader, const char *data, size_t size,
+                               double *number)
 {
-    json_t *value = json_loadb(data, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
-    bool good = json_is_number(value);
-    if (good)
-        *number = json_number_value(value);
-    json_decref(value);
+    char brief[64];
+    char *text = size < sizeof brief ? brief : memory_alloc(size + 1);
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    bool good = text && plain;
+    reader->no_memory |= !good;
+    if (good) {
+        memcpy(text, data, size);
+        text[size] = '\0';
+        *number = strtod_l(text, NULL, plain);
+        good = !isinf(*number);
+    }
+    if (plain)
+        freelocale(plain);
+    if (text != brief)
+        memory_free(text);
     return good;
 }
 
@@ -265,6 +273,42 @@ static const char *number_end(const char *at, const char *end)
     return at;
 }
 
+bool json_reader_integer(struct json_reader *reader, int64_t *number)
+{
+    json_reader_skip_space(reader);
+    const char *at = reader->at;
+    bool negative = at < reader->end && *at == '-';
+    const char *digits = at += negative;
+    int64_t value = 0;
+    bool fits = true;
+    for (; at < reader->end && *at >= '0' && *at <= '9'; at++) {
+        int64_t digit = *at - '0';
+        fits = fits && !__builtin_mul_overflow(value, 10, &value) &&
+               !__builtin_sub_overflow(value, digit, &value); /* INT64_MIN is -value of none */
+    }
+    bool goes_on = at < reader->end && (*at == '.' || *at == 'e' || *at == 'E');
+    if (at == digits || goes_on || (at - digits > 1 && *digits == '0') || !fits ||
+        (!negative && value == INT64_MIN))
+        return false;
+    *number = negative ? value : -value;
+    reader->at = at;
+    return true;
+}
+
+bool json_reader_u32(struct json_reader *reader, uint32_t *number)
+{
+    const char *start = reader->at;
+    int64_t value;
+    if (!json_reader_integer(reader, &value))
+        return false;
+    if (value < 0 || value > UINT32_MAX) {
+        reader->at = start;
+        return false;
+    }
+    *number = (uint32_t)value;
+    return true;
+}
+
 bool json_reader_number(struct json_reader *reader, double *number)
 {
     json_reader_skip_space(reader);
@@ -289,7 +333,7 @@ bool json_reader_number(struct json_reader *reader, double *number)
     if (at == end && digits <= 19) {
         value = divide_by_power(significand, places);
         *number = negative ? -value : value;
-    } else if (!read_number_slowly(reader->at, (size_t)(end - reader->at), number)) {
+    } else if (!read_number_slowly(reader, reader->at, (size_t)(end - reader->at), number)) {
         return false;
     }
     reader->at = end;
@@ -323,10 +367,8 @@ static double power_of_ten(int exponent)
     if (exponent < (int)(sizeof exact / sizeof *exact))
         return exact[exponent];
     char text[16];
-    int length = snprintf(text, sizeof text, "1e%d", exponent);
-    double power = INFINITY;
-    read_number_slowly(text, (size_t)length, &power);
-    return power;
+    snprintf(text, sizeof text, "1e%d", exponent);
+    return strtod(text, NULL); /* the same in every locale, having no decimal point */
 }
 
 /* significand × 10^exponent in serde_json's order (de.rs, f64_from_parts). */
@@ -379,17 +421,75 @@ bool json_reader_number_as_serde(struct json_reader *reader, double *number)
     return true;
 }
 
+/* --- whole values ------------------------------------------------------------------------------- */
+
+/* The place behind the string at `at`. */
+static const char *skip_string(const char *at, const char *end)
+{
+    for (at++; at < end; at++) {
+        if (*at == '\\')
+            at++;
+        else if (*at == '"')
+            return at + 1;
+    }
+    return end;
+}
+
+bool json_reader_skip_container(struct json_reader *reader)
+{
+    json_reader_skip_space(reader);
+    if (reader->at == reader->end || (*reader->at != '[' && *reader->at != '{'))
+        return false;
+    const char *at = reader->at, *end = reader->end;
+    size_t depth = 0;
+    while (at < end) {
+        char character = *at;
+        if (character == '"') {
+            at = skip_string(at, end);
+            continue;
+        }
+        at++;
+        if (character == '[' || character == '{')
+            depth++;
+        if ((character == ']' || character == '}') && --depth == 0) {
+            reader->at = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+void json_reader_found(const struct json_reader *reader, const char *expected, char *message,
+                       size_t size)
+{
+    char shown[MOST_SHOWN + 1];
+    size_t length = 0;
+    for (const char *at = reader->at; at < reader->end;) {
+        size_t left = (size_t)(reader->end - at);
+        size_t bytes = character_size((const unsigned char *)at, left);
+        size_t taken = bytes ? bytes : 1;
+        if (length + taken > MOST_SHOWN)
+            break;
+        if (bytes == 0 || (unsigned char)*at < ' ')
+            shown[length] = '?'; /* what no message may hold */
+        else
+            memcpy(shown + length, at, bytes);
+        length += taken;
+        at += taken;
+    }
+    shown[length] = '\0';
+    if (length)
+        snprintf(message, size, "expected %s, found '%s'", expected, shown);
+    else
+        snprintf(message, size, "expected %s, found the end of the text", expected);
+}
+
 sembed_status json_reader_expected(const struct json_reader *reader, const struct json_file *file,
                                    const char *key, const char *expected, sembed_error *error)
 {
     if (reader->no_memory)
         return error_no_memory(error, file->path);
-    size_t shown = (size_t)(reader->end - reader->at);
-    if (shown > MOST_SHOWN) {
-        shown = MOST_SHOWN;
-        while (shown && ((unsigned char)reader->at[shown] & 0xC0) == 0x80)
-            shown--; /* not inside a character */
-    }
-    return error_set(error, SEMBED_MALFORMED, "%s: key '%s': expected %s, found '%.*s'", file->path,
-                     key, expected, (int)shown, reader->at);
+    char message[256];
+    json_reader_found(reader, expected, message, sizeof message);
+    return error_set(error, SEMBED_MALFORMED, "%s: key '%s': %s", file->path, key, message);
 }

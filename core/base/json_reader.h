@@ -1,6 +1,6 @@
 /*
  * Reads a JSON text (RFC 8259) from left to right, token by token, with no memory for what has been
- * read: for values that are too large for a tree.
+ * read: for json_tree, and for values that are too large for a tree.
  */
 #ifndef SEMBED_BASE_JSON_READER_H
 #define SEMBED_BASE_JSON_READER_H
@@ -13,7 +13,7 @@
  */
 struct json_reader {
     const char *at, *end;
-    bool no_memory; /* why a string was not read */
+    bool no_memory; /* why a string or a number was not read */
 };
 
 struct json_string {
@@ -32,6 +32,9 @@ bool json_reader_take(struct json_reader *reader, char character);
 /* Whether this character is next. */
 bool json_reader_sees(struct json_reader *reader, char character);
 
+/* true, false or null. */
+bool json_reader_word(struct json_reader *reader, const char *word);
+
 /* Whether nothing but white space is left. */
 bool json_reader_at_end(struct json_reader *reader);
 
@@ -39,7 +42,7 @@ bool json_reader_at_end(struct json_reader *reader);
  */
 bool json_reader_string(struct json_reader *reader, struct json_string *string);
 
-/* A number rounded to the nearest double. */
+/* A number rounded to the nearest double; false where that is infinite. */
 bool json_reader_number(struct json_reader *reader, double *number);
 
 /*
@@ -49,11 +52,18 @@ bool json_reader_number(struct json_reader *reader, double *number);
  */
 bool json_reader_number_as_serde(struct json_reader *reader, double *number);
 
-/* A number without fraction or exponent, no less than 0 and no more than UINT32_MAX. */
+/* A number without fraction or exponent that fits. */
+bool json_reader_integer(struct json_reader *reader, int64_t *number);
 bool json_reader_u32(struct json_reader *reader, uint32_t *number);
 
-/* "<file>: key '<key>': expected <expected>, found '<the text there>'"; SEMBED_NO_MEMORY where
- * that is why. */
+/* An array or an object; of what is in it only strings and the depth of brackets are looked at. */
+bool json_reader_skip_container(struct json_reader *reader);
+
+/* "expected <expected>, found '<the text there>'" */
+void json_reader_found(const struct json_reader *reader, const char *expected, char *message,
+                       size_t size);
+
+/* "<file>: key '<key>': <json_reader_found>"; SEMBED_NO_MEMORY where that is why. */
 sembed_status json_reader_expected(const struct json_reader *reader, const struct json_file *file,
                                    const char *key, const char *expected, sembed_error *error);
 

@@ -176,7 +176,7 @@ static sembed_status class_model(const struct tokenizer_settings *settings, json
                             "byte_fallback", 0, "nearest_scores", 1);
         break;
     case CLASS_ANY:
-        options = json_object();
+        options = json_empty_object();
         break;
     }
     *json = json_copy(model);

@@ -253,15 +253,38 @@ static void large_values_are_not_in_the_tree(void **state)
     fixture_close(&fixture);
 }
 
-/* Where the search for the values goes wrong, the tree has them, or says what is wrong. */
+static void the_last_member_of_a_name_counts(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"model\": {\"vocab\": [2], \"vocab\": [1]}}",
+        "{\"model\": {\"vocab\": \"no\", \"vocab\": [1]}}",
+        "{\"model\": {\"vocab\": [2]}, \"model\": {\"vocab\": [1]}}",
+        "{\"model\": 7, \"mod\\u0065l\": {\"\\u0076ocab\": [1]}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct fixture fixture;
+        assert_ok(fixture_open(&fixture, texts[i]), fixture.error);
+        check_text(&fixture, "vocab", "[1]");
+        fixture_close(&fixture);
+    }
+    struct fixture fixture;
+    assert_ok(fixture_open(&fixture, "{\"model\": {\"vocab\": [2], \"vocab\": \"x\"}}"),
+              fixture.error);
+    check_text(&fixture, "vocab", "\"x\"");
+    fixture_close(&fixture);
+}
+
+/* What stands elsewhere is not left out, and what is wrong is said. */
 static void odd_files_are_read_whole(void **state)
 {
     (void)state;
     static const char *const whole[] = {
         "{\"model\": {\"vocab\": \"text\"}}",
-        "{\"mod\\u0065l\": {\"vocab\": [1]}}",
-        "{\"model\": {\"vocab\": [2], \"vocab\": [1]}}",
-        "{\"model\": {\"vocab\": [2]}, \"model\": {\"vocab\": [1]}}",
+        "{\"model\": {\"inside\": {\"vocab\": [1]}}}",
+        "[{\"model\": {\"vocab\": [1]}}]",
+        "{\"model\": {\"vocab\": [2], \"vocab\": 1}}",
+        "{\"model\": {\"vocab\": [2]}, \"model\": {}}",
         "{\"other\": 1}",
         "{}",
         "[1, 2]",
@@ -332,6 +355,7 @@ int main(void)
         cmocka_unit_test(numbers_are_misread_as_serde_misreads_them),
         cmocka_unit_test(what_is_no_number_is_refused),
         cmocka_unit_test(large_values_are_not_in_the_tree),
+        cmocka_unit_test(the_last_member_of_a_name_counts),
         cmocka_unit_test(odd_files_are_read_whole),
         cmocka_unit_test(every_allocation_may_fail),
     };
