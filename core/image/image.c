@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define FORMAT 1
+#define FORMAT 2
 
 enum section { IDENTITY, RECORDS, TABLES, WEIGHTS, SECTIONS };
 

@@ -13,7 +13,7 @@
  * other bytes, a line each: the program, the engine and its instruction set, the model folder's files.
  * An image whose identity is not what the reader expects, byte for byte, is not read any further.
  *
- * Checksums (XXH64). That of the header, identity, records and tables is computed whenever an image is
+ * Checksums (XXH3). That of the header, identity, records and tables is computed whenever an image is
  * opened: a few milliseconds. That of the weights would take a tenth of a second and more per process;
  * it is computed when the image is made, and again when cache.c finds no mark that this very file, not
  * changed since by anybody's clock, was found right since the machine was started.
