@@ -103,7 +103,8 @@ static struct gemm_shape shape_of_projection(const struct encoder_config *config
 }
 
 static sembed_status pack_layer(const struct encoder *encoder, const struct layer_weights *weights,
-                                struct encoder_layer *layer, sembed_error *error)
+                                const sembed_poll *poll, struct encoder_layer *layer,
+                                sembed_error *error)
 {
     const struct encoder_config *config = &encoder->config;
     const struct layer_shapes shapes = shapes_of_layer(encoder);
@@ -112,18 +113,18 @@ static sembed_status pack_layer(const struct encoder *encoder, const struct laye
     const struct linear_weights *up[] = {&weights->intermediate};
     const struct linear_weights *down[] = {&weights->output};
     sembed_status status = pack_linear(stack, 3, &shapes.query_key_value, "query, key or value",
-                                       &layer->query_key_value, error);
+                                       poll, &layer->query_key_value, error);
     if (status == SEMBED_OK)
         status = pack_linear(attention_output, 1, &shapes.attention_output, "attention output",
-                             &layer->attention_output, error);
+                             poll, &layer->attention_output, error);
     if (status == SEMBED_OK)
         status = pack_norm(&weights->attention_norm, config->hidden_size, config->norm_epsilon,
                            &layer->attention_norm, error);
     if (status == SEMBED_OK)
-        status =
-            pack_linear(up, 1, &shapes.intermediate, "intermediate", &layer->intermediate, error);
+        status = pack_linear(up, 1, &shapes.intermediate, "intermediate", poll,
+                             &layer->intermediate, error);
     if (status == SEMBED_OK)
-        status = pack_linear(down, 1, &shapes.output, "output", &layer->output, error);
+        status = pack_linear(down, 1, &shapes.output, "output", poll, &layer->output, error);
     if (status == SEMBED_OK)
         status = pack_norm(&weights->output_norm, config->hidden_size, config->norm_epsilon,
                            &layer->output_norm, error);
@@ -149,7 +150,7 @@ static sembed_status pack_embeddings(struct encoder *encoder, const struct encod
     if (status != SEMBED_OK)
         return status;
     if (weights->embedding_projection.weight.data)
-        return pack_linear(projection, 1, &shape, "embedding projection",
+        return pack_linear(projection, 1, &shape, "embedding projection", NULL,
                            &encoder->embedding_projection, error);
     if (config->embedding_size != config->hidden_size)
         return error_no_projection(config, error);
@@ -215,11 +216,8 @@ sembed_status encoder_create(const struct encoder_config *config,
     struct encoder *made = NULL;
     *encoder = NULL;
     sembed_status status = pack_what_layers_share(config, weights, &made, error);
-    for (size_t i = 0; status == SEMBED_OK && i < config->layers; i++) {
-        status = poll_wants_stop(poll)
-                     ? error_canceled(error)
-                     : pack_layer(made, &weights->layers[i], &made->layers[i], error);
-    }
+    for (size_t i = 0; status == SEMBED_OK && i < config->layers; i++)
+        status = pack_layer(made, &weights->layers[i], poll, &made->layers[i], error);
     return encoder_end(made, status, encoder);
 }
 
@@ -299,9 +297,7 @@ sembed_status encoder_compile(const struct encoder_config *config,
     if (status == SEMBED_OK)
         save_what_layers_share(made, writer);
     for (size_t i = 0; status == SEMBED_OK && i < config->layers; i++) {
-        status = poll_wants_stop(poll)
-                     ? error_canceled(error)
-                     : pack_layer(made, &weights->layers[i], &made->layers[i], error);
+        status = pack_layer(made, &weights->layers[i], poll, &made->layers[i], error);
         if (status == SEMBED_OK)
             save_layer(&made->layers[i], writer);
         if (i > 0)

@@ -21,7 +21,8 @@ sembed_status linear_create(const struct linear_weights *weights, enum activatio
         return error_no_memory(error, "a dense layer");
     const struct gemm_shape shape = {weights->weight.rows, weights->weight.columns, activation,
                                      PRECISION_F32, false};
-    sembed_status status = pack_linear(&weights, 1, &shape, "dense layer", &made->weights, error);
+    sembed_status status =
+        pack_linear(&weights, 1, &shape, "dense layer", NULL, &made->weights, error);
     if (status != SEMBED_OK) {
         linear_destroy(made);
         return status;

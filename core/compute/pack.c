@@ -55,13 +55,15 @@ static sembed_status stack_layer(const struct linear_weights *layer, size_t outp
 }
 
 sembed_status pack_linear(const struct linear_weights *const *layers, size_t count,
-                          const struct gemm_shape *shape, const char *what,
+                          const struct gemm_shape *shape, const char *what, const sembed_poll *poll,
                           struct gemm_weights **packed, sembed_error *error)
 {
     float *weight = NULL, *bias = NULL;
     size_t outputs = shape->outputs / count, inputs = shape->inputs, numbers;
     sembed_status status = SEMBED_OK;
     *packed = NULL;
+    if (poll_wants_stop(poll))
+        return error_canceled(error);
     if (!size_multiply(shape->outputs, inputs, &numbers))
         return error_no_memory(error, what);
     weight = allocate_floats(numbers);

@@ -16,11 +16,12 @@ SEMBED_MUST_CHECK sembed_status pack_vector(const struct tensor *tensor, size_t 
 
 /*
  * `count` layers that read the same x, stacked into one: y is [rows, shape->outputs], layer after
- * layer. Each weight must be [outputs/count, inputs]; a bias may be absent (zeros).
+ * layer. Each weight must be [outputs/count, inputs]; a bias may be absent (zeros). poll, which may be
+ * NULL, is asked once.
  */
 SEMBED_MUST_CHECK sembed_status pack_linear(const struct linear_weights *const *layers,
                                             size_t count, const struct gemm_shape *shape,
-                                            const char *what, struct gemm_weights **packed,
-                                            sembed_error *error);
+                                            const char *what, const sembed_poll *poll,
+                                            struct gemm_weights **packed, sembed_error *error);
 
 #endif

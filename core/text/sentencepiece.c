@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define POLL_INTERVAL 16384 /* pieces */
+
 /*
  * Protobuf's wire format (protobuf.dev/programming-guides/encoding): a message is a run of fields,
  * each a varint key (field number << 3 | wire type) and a value: a varint, 4 or 8 bytes, or a length
@@ -194,8 +196,9 @@ static bool read_specs(struct sentencepiece *model)
     return true;
 }
 
-/* Fills pieces and types; false and the number of the piece where one is broken. */
-static bool read_pieces(struct sentencepiece *model, size_t *broken)
+/* Fills pieces and types. */
+static sembed_status read_pieces(struct sentencepiece *model, const sembed_poll *poll,
+                                 sembed_error *error)
 {
     struct message message = {model->map.data, model->map.data + model->map.size};
     struct field field;
@@ -203,15 +206,18 @@ static bool read_pieces(struct sentencepiece *model, size_t *broken)
     while (i < model->count && read_field(&message, &field)) {
         if (!is_field(&field, MODEL_PIECES, WIRE_BYTES))
             continue;
-        *broken = i;
         if (!read_piece(field.bytes, &model->pieces[i], &model->types[i]))
-            return false;
-        i++;
+            return error_set(error, SEMBED_MALFORMED,
+                             "%s: piece %zu: expected a text in UTF-8, a score and a type",
+                             model->path, i);
+        if (++i % POLL_INTERVAL == 0 && poll_wants_stop(poll))
+            return error_canceled(error);
     }
-    return true;
+    return SEMBED_OK;
 }
 
-sembed_status sentencepiece_open(const char *path, struct sentencepiece *model, sembed_error *error)
+sembed_status sentencepiece_open(const char *path, const sembed_poll *poll,
+                                 struct sentencepiece *model, sembed_error *error)
 {
     *model = (struct sentencepiece){.algorithm = SENTENCEPIECE_UNIGRAM,
                                     .begin_id = 1,
@@ -230,12 +236,7 @@ sembed_status sentencepiece_open(const char *path, struct sentencepiece *model, 
     model->types = memory_calloc(model->count, sizeof *model->types);
     if (!model->path || !model->pieces || !model->types)
         return error_no_memory(error, "a SentencePiece model");
-    size_t broken;
-    if (!read_pieces(model, &broken))
-        return error_set(error, SEMBED_MALFORMED,
-                         "%s: piece %zu: expected a text in UTF-8, a score and a type", path,
-                         broken);
-    return SEMBED_OK;
+    return read_pieces(model, poll, error);
 }
 
 void sentencepiece_close(struct sentencepiece *model)

@@ -15,7 +15,7 @@
  *     post-processor  <s> A </s>   <s> A </s> </s> B </s>, all of type 0
  *
  *     var sp = {0}
- *     sentencepiece_open(path, &sp)
+ *     sentencepiece_open(path, NULL, &sp)
  *     sentencepiece_convert(&sp, SENTENCEPIECE_XLM_ROBERTA, &converted)
  *     unigram_create_from_pieces(path, converted.pieces, converted.count, converted.unknown_id, …)
  *     charsmap_create(path, sp.charsmap, sp.charsmap_size, …)
@@ -65,7 +65,8 @@ struct sentencepiece {
 
 /* SEMBED_MALFORMED where the file is not such a message or a piece is not UTF-8. Close with
  * sentencepiece_close, also after a failure. */
-SEMBED_MUST_CHECK sembed_status sentencepiece_open(const char *path, struct sentencepiece *model,
+SEMBED_MUST_CHECK sembed_status sentencepiece_open(const char *path, const sembed_poll *poll,
+                                                   struct sentencepiece *model,
                                                    sembed_error *error);
 void sentencepiece_close(struct sentencepiece *model); /* a zeroed one is allowed */
 

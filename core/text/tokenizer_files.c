@@ -7,6 +7,8 @@
 #include "core/base/file.h"
 #include "core/text/sentencepiece.h"
 
+#define POLL_INTERVAL 4096 /* lines */
+
 /* ------------------------------------------------------------------------------- which files */
 
 /* Names that a SentencePiece model has in a folder. */
@@ -98,7 +100,8 @@ static size_t without_trailing_space(const char *text, size_t length)
 
 /* A token a line; its id is the line's number from 0. Source: WordPiece::read_file. */
 static sembed_status read_lines(const char *path, const struct file_map *map,
-                                struct vocabulary *vocabulary, sembed_error *error)
+                                struct vocabulary *vocabulary, const sembed_poll *poll,
+                                sembed_error *error)
 {
     const char *text = (const char *)map->data;
     if (unicode_valid_prefix(text, map->size) != map->size)
@@ -112,6 +115,8 @@ static sembed_status read_lines(const char *path, const struct file_map *map,
             vocabulary, text + at, without_trailing_space(text + at, length), line, error);
         if (status != SEMBED_OK)
             return status;
+        if (line % POLL_INTERVAL == POLL_INTERVAL - 1 && poll_wants_stop(poll))
+            return error_canceled(error);
         at += length + 1;
     }
     return SEMBED_OK;
@@ -130,7 +135,7 @@ static sembed_status read_wordpiece(struct tokenizer *tokenizer,
     sembed_status status = file_map_open(path, &map, error);
     if (status != SEMBED_OK)
         return status;
-    status = read_lines(path, &map, tokenizer->vocabulary, error);
+    status = read_lines(path, &map, tokenizer->vocabulary, poll, error);
     file_unmap(&map);
     if (status == SEMBED_OK)
         status = wordpiece_create_from_vocabulary(&options, tokenizer->vocabulary, poll,
@@ -180,7 +185,7 @@ static sembed_status read_sentencepiece(struct tokenizer *tokenizer, enum tokeni
 {
     struct sentencepiece model = {0};
     struct sentencepiece_conversion conversion = {0};
-    sembed_status status = sentencepiece_open(path, &model, error);
+    sembed_status status = sentencepiece_open(path, poll, &model, error);
     if (status == SEMBED_OK)
         status = sentencepiece_convert(
             &model, class == CLASS_CAMEMBERT ? SENTENCEPIECE_CAMEMBERT : SENTENCEPIECE_XLM_ROBERTA,

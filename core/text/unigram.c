@@ -38,6 +38,7 @@
 #define UNKNOWN_PENALTY 10.0
 #define NO_START        UINT32_MAX
 #define POLL_INTERVAL   65536 /* characters */
+#define POLL_PIECES     16384 /* of the vocabulary */
 
 /* The best path that ends at one byte of the word. */
 struct unigram_node {
@@ -142,6 +143,10 @@ static sembed_status build_trie(struct unigram *model, const struct vocabulary *
     for (size_t i = 0; i < model->count; i++) {
         size_t length;
         const char *text = vocabulary_token(vocabulary, (uint32_t)i, &length);
+        if (i % POLL_PIECES == POLL_PIECES - 1 && poll_wants_stop(poll)) {
+            status = error_canceled(error);
+            goto cleanup;
+        }
         if (unicode_valid_prefix(text, length) != length) {
             status =
                 error_set(error, SEMBED_MALFORMED,
@@ -192,7 +197,10 @@ sembed_status unigram_create_from_pieces(const char *name, const struct unigram_
     struct builder builder;
     sembed_status status = begin_model(&builder, name, vocabulary, error);
     for (size_t i = 0; status == SEMBED_OK && i < count; i++)
-        status = add_piece(&builder, pieces[i].text, pieces[i].length, pieces[i].score, error);
+        status =
+            i % POLL_PIECES == POLL_PIECES - 1 && poll_wants_stop(poll)
+                ? error_canceled(error)
+                : add_piece(&builder, pieces[i].text, pieces[i].length, pieces[i].score, error);
     if (status == SEMBED_OK)
         status = finish_model(&builder, unknown_id, byte_fallback, poll, error);
     if (status == SEMBED_OK)
@@ -237,7 +245,7 @@ static sembed_status read_pieces(const struct json_file *file, const struct json
     if (!json_reader_sees(&reader, ']')) {
         do {
             status = read_piece(&reader, file, &piece, builder, error);
-            if (status == SEMBED_OK && builder->model->count % POLL_INTERVAL == 0 &&
+            if (status == SEMBED_OK && builder->model->count % POLL_PIECES == 0 &&
                 poll_wants_stop(poll))
                 status = error_canceled(error);
         } while (status == SEMBED_OK && json_reader_take(&reader, ','));

@@ -22,6 +22,8 @@ static sembed_status collect_continuing(struct wordpiece *model, const char *pre
     size_t limit = vocabulary_id_limit(model->initial);
     for (size_t id = 0; id < limit; id++) {
         size_t length;
+        if (id % 4096 == 4095 && poll_wants_stop(poll))
+            return error_canceled(error);
         const char *token = vocabulary_token(model->initial, (uint32_t)id, &length);
         if (!token || length < prefix_length || memcmp(token, prefix, prefix_length) != 0 ||
             vocabulary_find(model->initial, token, length) != id)
@@ -30,8 +32,6 @@ static sembed_status collect_continuing(struct wordpiece *model, const char *pre
                                               length - prefix_length, (uint32_t)id, error);
         if (status != SEMBED_OK)
             return status;
-        if (id % 4096 == 0 && poll_wants_stop(poll))
-            return error_canceled(error);
     }
     return SEMBED_OK;
 }

@@ -1,11 +1,14 @@
 /*
  * How long a caller waits who wants a call to stop: the most processor time between two times that its
  * poll is asked, for whatever takes long, the first call with a model included. Processor time, since a
- * busy machine must not fail the test.
+ * busy machine must not fail the test; and where some step took too long, all are made again, up to
+ * three times, and each counts by its best: a processor that was lent to others (a virtual one's time
+ * goes on) or came from a cold cache is not at the same place again.
  *
  *     SEMBED_POLL_MODEL       a model's folder instead of the fixtures'
  *     SEMBED_POLL_MEGABYTES   how long the texts are (1)
  *     SEMBED_SLOW_MACHINE     if set, print and do not judge
+ *     SEMBED_TEST_EMULATED    if set, the processor is an emulated one
  */
 #include "tests/unit/folder.h"
 #include "tests/unit/unit.h"
@@ -17,10 +20,19 @@
 #include <string.h>
 #include <time.h>
 
-/* Five times what hosts promise, for processor time grows too where a core is shared; sanitizers have
- * longer. */
-#define LONGEST_MS         500
-#define INSTRUMENTED_TIMES 30
+/* What hosts promise; and how many times as slow a program is that is compiled without optimization,
+ * with a sanitizer or counters, or emulated. */
+enum { LONGEST_MS = 100, TRIES = 3, SLOWER = 30, MOST_STEPS = 20 };
+
+/* What was watched, in turn, each with the best of the tries. */
+static struct {
+    struct {
+        char what[64];
+        unsigned asked;
+        double longest; /* ms */
+    } steps[MOST_STEPS];
+    size_t count, at;
+} all;
 
 struct watch {
     double last, longest; /* ms */
@@ -53,15 +65,36 @@ static void watch_begin(struct watch *watch)
 
 static void watch_end(struct watch *watch, const char *what)
 {
-    double limit = LONGEST_MS;
     look(watch);
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-    limit *= INSTRUMENTED_TIMES;
+    assert_true(all.at < MOST_STEPS);
+    size_t at = all.at++;
+    if (at == all.count) {
+        snprintf(all.steps[at].what, sizeof all.steps[at].what, "%s", what);
+        all.steps[at].longest = watch->longest;
+        all.count++;
+    }
+    assert_string_equal(all.steps[at].what, what);
+    all.steps[at].asked = watch->asked;
+    if (watch->longest < all.steps[at].longest)
+        all.steps[at].longest = watch->longest;
+}
+
+static double limit(void)
+{
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || defined SEMBED_COUNTS_LINES ||  \
+    !defined __OPTIMIZE__
+    return LONGEST_MS * SLOWER;
+#else
+    return getenv("SEMBED_TEST_EMULATED") ? LONGEST_MS * SLOWER : LONGEST_MS;
 #endif
-    print_message("  %-44s asked %6u times, %6.1f ms between two at most\n", what, watch->asked,
-                  watch->longest);
-    if (watch->longest > limit && !getenv("SEMBED_SLOW_MACHINE"))
-        fail_msg("%s: %.1f ms between two polls", what, watch->longest);
+}
+
+static bool all_are_quick(void)
+{
+    bool quick = true;
+    for (size_t i = 0; i < all.count; i++)
+        quick &= all.steps[i].longest <= limit();
+    return quick;
 }
 
 /* Repeats a piece until there are so many bytes. */
@@ -152,7 +185,6 @@ static void watch_all(const char *folder, const char *name)
     sembed_error error = {0};
     uint64_t bytes;
 
-    print_message("%s\n", folder);
     assert_non_null(mkdtemp(cache));
     assert_ok(sembed_context_create(&context, &error), error);
     assert_ok(sembed_registry_create(NULL, &registry, &error), error);
@@ -187,6 +219,21 @@ static void watch_all(const char *folder, const char *name)
     assert_int_equal(system(command), 0);
 }
 
+static void judge(const char *folder, const char *name)
+{
+    all.count = 0;
+    for (unsigned tries = 0; tries == 0 || (tries < TRIES && !all_are_quick()); tries++) {
+        all.at = 0;
+        watch_all(folder, name);
+    }
+    print_message("%s\n", folder);
+    for (size_t i = 0; i < all.count; i++)
+        print_message("  %-44s asked %6u times, %6.1f ms between two at most\n", all.steps[i].what,
+                      all.steps[i].asked, all.steps[i].longest);
+    if (!all_are_quick() && !getenv("SEMBED_SLOW_MACHINE"))
+        fail_msg("%s: more than %.0f ms between two polls", folder, limit());
+}
+
 static void polls_are_asked_often(void **state)
 {
     (void)state;
@@ -194,12 +241,12 @@ static void polls_are_asked_often(void **state)
     char folder[512];
     const char *named = getenv("SEMBED_POLL_MODEL");
     if (named) {
-        watch_all(named, "named");
+        judge(named, "named");
         return;
     }
     for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) {
         snprintf(folder, sizeof folder, "%s/%s", fixtures_folder(), fixtures[i]);
-        watch_all(folder, fixtures[i]);
+        judge(folder, fixtures[i]);
     }
 }
 

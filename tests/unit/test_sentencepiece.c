@@ -100,7 +100,7 @@ static sembed_status fixture_open(struct fixture *fixture, const void *data, siz
     *fixture = (struct fixture){.folder = folder_create()};
     folder_write(fixture->folder, "some.model", data, size);
     snprintf(fixture->path, sizeof fixture->path, "%s/some.model", fixture->folder);
-    return sentencepiece_open(fixture->path, &fixture->model, &fixture->error);
+    return sentencepiece_open(fixture->path, NULL, &fixture->model, &fixture->error);
 }
 
 static void fixture_close(struct fixture *fixture)
@@ -301,7 +301,7 @@ static void every_allocation_may_fail(void **state)
         sentencepiece_close(&fixture.model);
         struct sentencepiece_conversion conversion = {0};
         memory_fail_from(nth);
-        status = sentencepiece_open(fixture.path, &fixture.model, &fixture.error);
+        status = sentencepiece_open(fixture.path, NULL, &fixture.model, &fixture.error);
         if (status == SEMBED_OK)
             status = sentencepiece_convert(&fixture.model, SENTENCEPIECE_CAMEMBERT, &conversion,
                                            &fixture.error);

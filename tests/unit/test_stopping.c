@@ -46,6 +46,20 @@ static void write_piece(struct writer *writer, const char *word, size_t length)
     fprintf(writer->file, ", [\"%s\", -%zu.5]", word, 9 - 2 * length);
 }
 
+static void write_line(struct writer *writer, const char *word, size_t length)
+{
+    (void)length;
+    fprintf(writer->file, "%s\n", word);
+}
+
+/* A piece of a SentencePiece model: field 1 of the file, whose field 1 is the text, 2 the score. */
+static void write_message(struct writer *writer, const char *word, size_t length)
+{
+    float score = -2.5f;
+    fprintf(writer->file, "\n%c\n%c%s\x15", (int)length + 7, (int)length, word);
+    fwrite(&score, sizeof score, 1, writer->file);
+}
+
 static void write_merge(struct writer *writer, const char *word, size_t length)
 {
     if (length > 1)
@@ -129,6 +143,24 @@ static void write_unigram(const char *folder)
     fclose(writer.file);
 }
 
+static void write_vocab_txt(const char *folder)
+{
+    struct writer writer = writer_open(folder, "vocab.txt");
+    fprintf(writer.file, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
+    write_words(&writer, write_line);
+    fclose(writer.file);
+}
+
+static void write_sentencepiece(const char *folder)
+{
+    struct writer writer = writer_open(folder, "sentencepiece.bpe.model");
+    write_message(&writer, "<unk>", 5);
+    write_message(&writer, "<s>", 3);
+    write_message(&writer, "</s>", 4);
+    write_words(&writer, write_message);
+    fclose(writer.file);
+}
+
 /* ------------------------------------------------------------------------------------- stopping */
 
 /* Counts the questions, and says stop at one of them (0: at none). */
@@ -174,12 +206,17 @@ static sembed_status open_folder(void *data, const sembed_poll *poll, sembed_err
 static void large_vocabularies_can_be_stopped_while_they_are_read(void **state)
 {
     (void)state;
-    static void (*const kinds[])(const char *) = {write_wordpiece, write_bpe, write_merges_txt,
-                                                  write_unigram};
+    static const struct {
+        void (*write)(const char *folder);
+        size_t fewest; /* questions: one for each pass over the vocabulary */
+    } kinds[] = {
+        {write_wordpiece, 5},  {write_vocab_txt, 8},     {write_bpe, 8},
+        {write_merges_txt, 8}, {write_sentencepiece, 7}, {write_unigram, 6},
+    };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char *folder = folder_create();
-        kinds[i](folder);
-        stop_everywhere(open_folder, folder, 1);
+        kinds[i].write(folder);
+        stop_everywhere(open_folder, folder, kinds[i].fewest);
         folder_remove(folder);
     }
 }
