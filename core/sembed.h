@@ -329,6 +329,15 @@ SEMBED_MUST_CHECK sembed_status sembed_chunk_text(const sembed_model *model,
 
 /* a[n] · b[n] / (|a| |b|); 0 where either is the zero vector. */
 double sembed_cos_sim(const float *a, const float *b, size_t n);
+
+/*
+ * The same number, to the bit, where one vector is compared with many, at half the work for each:
+ * sembed_cos_sim_prepare writes query[n] as doubles to numbers[n] and returns its length |query|;
+ * sembed_cos_sim_prepared takes both.
+ */
+double sembed_cos_sim_prepare(const float *query, size_t n, double *numbers);
+double sembed_cos_sim_prepared(const double *numbers, double length, const float *b, size_t n);
+
 /* a[n] · b[n] */
 double sembed_dot_score(const float *a, const float *b, size_t n);
 /* −|a − b| */

@@ -15,6 +15,39 @@ FROM pairs;
 SELECT euclidean_sim('{1,2}', '{1,2}'), manhattan_sim('{1,2}', '{1,2}'), dot_score('{0,0}', '{5,7}'),
        euclidean_sim('{0}', '{3}') > euclidean_sim('{0}', '{4}') AS closer;
 
+-- A vector that comes again, on either side, as a constant, a column or a variable: the cosine of a call alone.
+CREATE TABLE compared AS
+SELECT i, ARRAY(SELECT (sin(i * 97 + j * 1.7))::real FROM generate_series(1, 40 + i % 3 * 30) AS j) AS v
+FROM generate_series(1, 12) AS i;
+CREATE FUNCTION alone(a real[], b real[]) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+    result float8;
+BEGIN
+    EXECUTE format('SELECT cos_sim(%L, %L)', a, b) INTO result;
+    RETURN result;
+END $$;
+CREATE FUNCTION next_to_others(query real[]) RETURNS bool LANGUAGE plpgsql AS $$
+DECLARE
+    result bool := true;
+    other real[];
+BEGIN
+    FOR other IN SELECT v FROM compared WHERE cardinality(v) = cardinality(query) ORDER BY i LOOP
+        result := result AND cos_sim(query, other) = alone(query, other) AND cos_sim(other, query) = alone(query, other);
+    END LOOP;
+    RETURN result;
+END $$;
+SELECT count(*), bool_and(cos_sim(a.v, b.v) = alone(a.v, b.v)) AS same
+FROM compared AS a JOIN compared AS b ON cardinality(a.v) = cardinality(b.v);
+SELECT bool_and(cos_sim(a.v, b.v) = alone(a.v, b.v)) AS same
+FROM (SELECT a, b FROM compared AS a JOIN compared AS b ON cardinality(a.v) = cardinality(b.v) ORDER BY b.i, a.i OFFSET 0) AS pairs,
+     LATERAL (SELECT (a).v) AS a, LATERAL (SELECT (b).v) AS b;
+SELECT bool_and(next_to_others(v)) AS same FROM compared;
+SELECT v AS query FROM compared WHERE i = 3 \gset
+SELECT bool_and(cos_sim(v, :'query') = alone(v, :'query')) AS right_one, bool_and(cos_sim(:'query', v) = alone(:'query', v)) AS left_one
+FROM compared WHERE i % 3 = 0;
+DROP FUNCTION next_to_others, alone;
+DROP TABLE compared;
+
 -- similarity: the one that the model was made for, config_sentence_transformers.json's.
 \getenv models SEMBED_REGRESS_MODELS
 \set all_models :models /all

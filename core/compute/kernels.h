@@ -92,6 +92,8 @@ struct kernels {
     /* Sums over a[n] and b[n] in double: products[3] = {a·b, a·a, b·b}; |a − b|² and Σ|a − b|. */
     double (*dot)(const float *a, const float *b, size_t n);
     void (*dot_three)(const float *a, const float *b, size_t n, double products[3]);
+    /* products[2] = {a·b, b·b} of a[n] that are floats widened: to the bit those of dot_three. */
+    void (*dot_two)(const double *a, const float *b, size_t n, double products[2]);
     double (*squared_distance)(const float *a, const float *b, size_t n);
     double (*absolute_distance)(const float *a, const float *b, size_t n);
 };

@@ -362,6 +362,11 @@ static void check_similarities(const struct kernels *set)
         assert_near(products[0], ab, 1e-13, set->name, "a·b");
         assert_near(products[1], aa, 1e-13, set->name, "a·a");
         assert_near(products[2], bb, 1e-13, set->name, "b·b");
+        double widened[MOST], both[2];
+        for (size_t i = 0; i < n; i++)
+            widened[i] = a[i];
+        set->dot_two(widened, b, n, both);
+        assert_true(both[0] == products[0] && both[1] == products[2]);
         assert_near(set->dot(a, b, n), ab, 1e-13, set->name, "dot");
         assert_near(set->squared_distance(a, b, n), square, 1e-13, set->name, "squared distance");
         assert_near(set->absolute_distance(a, b, n), absolute, 1e-13, set->name, "distance");

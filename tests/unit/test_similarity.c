@@ -37,6 +37,23 @@ static void zero_has_no_direction(void **state)
     assert_true(sembed_cos_sim(a, b, 0) == 0);
 }
 
+static void a_prepared_vector_gives_the_same_cosine(void **state)
+{
+    (void)state;
+    static const float vectors[][3] = {
+        {1, 2, 3}, {0.1f, -0.7f, 0.3f}, {0}, {3e38f, -3e38f, 1e-40f}};
+    const size_t count = sizeof vectors / sizeof vectors[0];
+    for (size_t i = 0; i < count; i++) {
+        double numbers[3], length = sembed_cos_sim_prepare(vectors[i], 3, numbers);
+        for (size_t j = 0; j < count; j++) {
+            double cosine = sembed_cos_sim_prepared(numbers, length, vectors[j], 3);
+            assert_true(cosine == sembed_cos_sim(vectors[i], vectors[j], 3));
+            assert_true(cosine == sembed_cos_sim(vectors[j], vectors[i], 3));
+        }
+        assert_true(isnan(sembed_cos_sim_prepared(numbers, length, broken, 3)));
+    }
+}
+
 static void equal_vectors_are_no_distance_apart(void **state)
 {
     (void)state;
@@ -60,6 +77,7 @@ int main(void)
         cmocka_unit_test(similarities_are_those_of_the_reference),
         cmocka_unit_test(cosine_of_a_vector_with_itself_is_one),
         cmocka_unit_test(zero_has_no_direction),
+        cmocka_unit_test(a_prepared_vector_gives_the_same_cosine),
         cmocka_unit_test(equal_vectors_are_no_distance_apart),
         cmocka_unit_test(not_a_number_stays_one),
     };

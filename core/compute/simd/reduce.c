@@ -61,34 +61,69 @@ double NAME(dot)(const float *a, const float *b, size_t n)
     return sum;
 }
 
-/* Products of two vectors, in two sums each, so that an addition need not wait for the one before. */
+/* A sum is spread over four, so that an addition need not wait for the one before. dot_three and
+ * dot_two add up the same numbers in the same order. */
+enum { CHAINS = 4 };
+
 struct three_sums {
-    vdouble ab[2], aa[2], bb[2];
+    vdouble ab[CHAINS], aa[CHAINS], bb[CHAINS];
 };
 
-INLINE void add_three(struct three_sums *sums, size_t which, const float *a, const float *b)
+INLINE void add_three(struct three_sums *sums, size_t chain, const float *a, const float *b)
 {
     vdouble x = load_doubles(a), y = load_doubles(b);
-    sums->ab[which] += x * y;
-    sums->aa[which] += x * x;
-    sums->bb[which] += y * y;
+    sums->ab[chain] += x * y;
+    sums->aa[chain] += x * x;
+    sums->bb[chain] += y * y;
+}
+
+INLINE void add_two(struct three_sums *sums, size_t chain, const double *a, const float *b)
+{
+    vdouble y = load_doubles(b);
+    sums->ab[chain] += *(const vdouble_unaligned *)a * y;
+    sums->bb[chain] += y * y;
+}
+
+INLINE double sum_chains(const vdouble sums[CHAINS])
+{
+    return sum_double_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
 void NAME(dot_three)(const float *a, const float *b, size_t n, double products[3])
 {
     struct three_sums sums = {{{0}}, {{0}}, {{0}}};
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        add_three(&sums, 0, a + i, b + i);
-        add_three(&sums, 1, a + i + DOUBLE_LANES, b + i + DOUBLE_LANES);
+    for (; i + CHAINS * DOUBLE_LANES <= n; i += CHAINS * DOUBLE_LANES) {
+        for (size_t chain = 0; chain < CHAINS; chain++)
+            add_three(&sums, chain, a + i + chain * DOUBLE_LANES, b + i + chain * DOUBLE_LANES);
     }
-    products[0] = sum_double_lanes(sums.ab[0] + sums.ab[1]);
-    products[1] = sum_double_lanes(sums.aa[0] + sums.aa[1]);
-    products[2] = sum_double_lanes(sums.bb[0] + sums.bb[1]);
+    for (; i + DOUBLE_LANES <= n; i += DOUBLE_LANES)
+        add_three(&sums, 0, a + i, b + i);
+    products[0] = sum_chains(sums.ab);
+    products[1] = sum_chains(sums.aa);
+    products[2] = sum_chains(sums.bb);
     for (; i < n; i++) {
         products[0] += (double)a[i] * b[i];
         products[1] += (double)a[i] * a[i];
         products[2] += (double)b[i] * b[i];
+    }
+}
+
+void NAME(dot_two)(const double *a, const float *b, size_t n, double products[2])
+{
+    struct three_sums sums = {{{0}}, {{0}}, {{0}}};
+    size_t i = 0;
+    for (; i + CHAINS * DOUBLE_LANES <= n; i += CHAINS * DOUBLE_LANES) {
+        for (size_t chain = 0; chain < CHAINS; chain++)
+            add_two(&sums, chain, a + i + chain * DOUBLE_LANES, b + i + chain * DOUBLE_LANES);
+    }
+    for (; i + DOUBLE_LANES <= n; i += DOUBLE_LANES)
+        add_two(&sums, 0, a + i, b + i);
+    products[0] = sum_chains(sums.ab);
+    products[1] = sum_chains(sums.bb);
+    for (; i < n; i++) {
+        products[0] += a[i] * b[i];
+        products[1] += (double)b[i] * b[i];
     }
 }
 

@@ -32,6 +32,7 @@ void NAME(pool_sum)(const float *hidden, size_t tokens, size_t width, double fir
 void NAME(pool_max)(const float *hidden, size_t tokens, size_t width, float *vector);
 double NAME(dot)(const float *a, const float *b, size_t n);
 void NAME(dot_three)(const float *a, const float *b, size_t n, double products[3]);
+void NAME(dot_two)(const double *a, const float *b, size_t n, double products[2]);
 double NAME(squared_distance)(const float *a, const float *b, size_t n);
 double NAME(absolute_distance)(const float *a, const float *b, size_t n);
 

@@ -26,6 +26,7 @@ const struct kernels NAME(kernels) = {
     .pool_max = NAME(pool_max),
     .dot = NAME(dot),
     .dot_three = NAME(dot_three),
+    .dot_two = NAME(dot_two),
     .squared_distance = NAME(squared_distance),
     .absolute_distance = NAME(absolute_distance),
 };

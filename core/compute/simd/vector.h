@@ -39,6 +39,8 @@ typedef float vhalf __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef float vhalf_unaligned
     __attribute__((vector_size(VECTOR_BYTES / 2), aligned(sizeof(float)), may_alias));
 typedef double vdouble __attribute__((vector_size(VECTOR_BYTES)));
+typedef double vdouble_unaligned
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(double)), may_alias));
 
 #define DOUBLE_LANES (LANES / 2)
 
