@@ -238,10 +238,13 @@ fuzz-build:
 fuzz: fuzz-build
 	tests/fuzz/run $(BUILD)/fuzz/fuzz $(FUZZERS)
 
-# Every allocation of a process fails once, the libraries' included.
-.PHONY: torture
-torture: $(BUILD)/torture/allocations
-	$<
+# Memory that runs out: every allocation of a process fails once, the libraries' included.
+TORTURE_PROGRAMS := $(BUILD)/torture/allocations $(BUILD)/torture/address_space
+
+.PHONY: torture torture-programs
+torture-programs: $(TORTURE_PROGRAMS)
+torture: $(TORTURE_PROGRAMS)
+	@set -e; for program in $(TORTURE_PROGRAMS); do echo "== $$program"; $$program; done
 $(BUILD)/torture/allocations: $(BUILD)/tests/torture/failing_malloc.o $(BUILD)/tests/sqlite/linked.o \
         $(SQLITE_OBJECTS)
 $(BUILD)/torture/allocations: FUZZ_LIBS = -lcmocka -lsqlite3

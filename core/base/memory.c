@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static atomic_size_t allocation_count;
 static atomic_size_t fail_from;
@@ -87,6 +88,17 @@ void memory_free(void *pointer)
     if (pointer)
         held -= (ptrdiff_t)malloc_usable_size(pointer);
     free(pointer);
+}
+
+bool memory_has_room(size_t bytes)
+{
+    if (!may_allocate())
+        return false;
+    void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return false;
+    munmap(room, bytes);
+    return true;
 }
 
 char *memory_copy_string(const char *string)

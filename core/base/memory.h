@@ -21,6 +21,10 @@ void *memory_aligned(size_t size);
 
 void memory_free(void *pointer); /* NULL is allowed */
 
+/* Whether so many bytes more could be had: asks the system for them and gives them back. For libraries
+ * that crash where they find none. */
+bool memory_has_room(size_t bytes);
+
 /* Gives freed memory back to the system, after something large that will not come again. */
 void memory_trim(void);
 

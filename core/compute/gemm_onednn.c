@@ -61,6 +61,13 @@ sembed_status error_onednn(dnnl_status_t status, const char *what, sembed_error 
                      (int)status);
 }
 
+#define ROOM ((size_t)4 << 20) /* bytes; see onednn.h */
+
+sembed_status onednn_room(sembed_error *error)
+{
+    return memory_has_room(ROOM) ? SEMBED_OK : error_no_memory(error, "the engine");
+}
+
 /* -------------------------------------------------------------------------------------- session */
 
 #define SETS 128
@@ -122,6 +129,9 @@ static sembed_status product_create(struct compiled *product, dnnl_engine_t engi
 {
     dnnl_primitive_desc_t description = NULL;
     product_destroy(product);
+    sembed_status room = onednn_room(error);
+    if (room != SEMBED_OK)
+        return room;
     product->shape = weights->shape;
     product->rows = rows;
     dnnl_status_t status =
@@ -199,7 +209,8 @@ static void onednn_session_trim(void *state)
 
 static sembed_status onednn_session_create(void **session, sembed_error *error)
 {
-    struct onednn_session *made = memory_calloc(1, sizeof *made);
+    sembed_status room = onednn_room(error);
+    struct onednn_session *made = room == SEMBED_OK ? memory_calloc(1, sizeof *made) : NULL;
     if (!made)
         return error_no_memory(error, "an engine session");
     dnnl_status_t status = dnnl_engine_create(&made->engine, dnnl_cpu, 0);

@@ -134,6 +134,24 @@ static bool openblas_treats_rows_alike(const void *packed)
  */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
+/*
+ * With the first product the library takes a buffer, which it keeps; where the system refuses that, it
+ * asks again and again. So the system is asked here before.
+ */
+#define BUFFER_ROOM ((size_t)136 << 20) /* bytes: its buffer is 128 MB of address space */
+
+static bool has_buffer; /* guarded by turn */
+
+static sembed_status take_turn(sembed_error *error)
+{
+    pthread_mutex_lock(&turn);
+    has_buffer = has_buffer || memory_has_room(BUFFER_ROOM);
+    if (has_buffer)
+        return SEMBED_OK;
+    pthread_mutex_unlock(&turn);
+    return error_no_memory(error, "OpenBLAS");
+}
+
 static sembed_status openblas_multiply(const void *packed, void *session, const void *x,
                                        size_t rows, void *y, sembed_error *error)
 {
@@ -141,8 +159,9 @@ static sembed_status openblas_multiply(const void *packed, void *session, const 
     const struct gemm_shape *shape = &weights->shape;
     int outputs = (int)shape->outputs, inputs = (int)shape->inputs;
     (void)session;
-    (void)error;
-    pthread_mutex_lock(&turn);
+    sembed_status status = take_turn(error);
+    if (status != SEMBED_OK)
+        return status;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, outputs, inputs, 1.0f, x,
                 inputs, weights->weight, inputs, 0.0f, y, outputs);
     pthread_mutex_unlock(&turn);

@@ -159,6 +159,14 @@ void onednn_end(int threads);
 
 sembed_status error_onednn(dnnl_status_t status, const char *what, sembed_error *error);
 
+/*
+ * oneDNN does not outlive a lack of memory: operator new throws through its C interface, and elsewhere
+ * it goes on with NULL. So before it makes anything the system is asked for more than that takes
+ * (measured: 1 MB for a product and its code), and SEMBED_NO_MEMORY is the answer where it refuses. What
+ * an execution allocates, a few hundred bytes, is what the one before it has freed.
+ */
+sembed_status onednn_room(sembed_error *error);
+
 /* ------------------------------------------------------------------------------------- products */
 
 /* The layouts of a product's operands beside the weights. */

@@ -88,10 +88,15 @@ dnnl_status_t product_describe(dnnl_primitive_desc_t *description, dnnl_engine_t
         status = dnnl_primitive_attr_create(&attributes);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    errno = 0;
     if (status == dnnl_success)
         status = matmul_describe(description, engine, &layouts.x, weight,
                                  shape->precision == PRECISION_INT8 ? NULL : &layouts.bias,
                                  &layouts.y, attributes);
+    /* A kernel for which it finds no memory is passed over as if it did not fit; the next one sums up in
+     * another order. */
+    if (errno == ENOMEM)
+        status = dnnl_out_of_memory;
     if (attributes)
         dnnl_primitive_attr_destroy(attributes);
     operand_layouts_destroy(&layouts);
@@ -163,7 +168,8 @@ static dnnl_status_t choose_layout(struct onednn_weights *weights)
 static sembed_status weights_create(const struct gemm_shape *shape, const float *bias,
                                     struct onednn_weights **weights, sembed_error *error)
 {
-    struct onednn_weights *made = memory_calloc(1, sizeof *made);
+    sembed_status room = onednn_room(error);
+    struct onednn_weights *made = room == SEMBED_OK ? memory_calloc(1, sizeof *made) : NULL;
     if (!made)
         return error_no_memory(error, "packed weights");
     made->shape = *shape;

@@ -91,6 +91,8 @@ static void list_files(struct file_list *list, const char *folder, const char *b
     struct text path = {0};
     text_add(&path, "%s/%s", folder, below);
     DIR *directory = path.no_memory ? NULL : opendir(path.data);
+    if (!directory && (path.no_memory || errno == ENOMEM))
+        list->status = error_no_memory(list->error, "the list of a model's files");
     memory_free(path.data);
     const struct dirent *item;
     while (directory && list->status == SEMBED_OK && (item = readdir(directory)) != NULL) {

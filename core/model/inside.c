@@ -4,6 +4,7 @@
 #include "core/base/memory.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +25,20 @@ static void roots_free(struct roots *roots)
     memory_free(roots->names);
 }
 
+/* Whether a name could not be followed for a lack of memory or of file descriptors, rather than because it
+ * leads nowhere: errno of the call that failed. What then is not looked at must not count as good. */
+static bool is_unknown(void)
+{
+    return errno == ENOMEM || errno == EMFILE || errno == ENFILE;
+}
+
+static sembed_status unknown(const char *path, sembed_error *error)
+{
+    if (errno == ENOMEM)
+        return error_no_memory(error, path);
+    return error_set(error, SEMBED_IO, "%s: %s", path, strerror(errno));
+}
+
 /* False: no memory. */
 static bool roots_read(struct roots *roots, const char *path)
 {
@@ -38,9 +53,12 @@ static bool roots_read(struct roots *roots, const char *path)
         memcpy(folder, path, length);
         folder[length] = '\0';
         char *real = length > 0 ? realpath(folder, NULL) : NULL;
+        bool failed = length > 0 && !real && errno == ENOMEM;
         if (real)
             roots->names[roots->count++] = real;
         memory_free(folder);
+        if (failed)
+            return false;
         path += length;
     }
     return true;
@@ -59,13 +77,25 @@ static bool below(const struct roots *roots, const char *real)
     return false;
 }
 
-/* Where a name leads is below the roots, or nowhere. */
-static bool leads_below(const struct roots *roots, const char *path)
+/* *good: where a name leads is below the roots, or nowhere. */
+static sembed_status leads_below(const struct roots *roots, const char *path, bool *good,
+                                 sembed_error *error)
 {
     char *real = realpath(path, NULL);
-    bool good = !real || below(roots, real);
+    if (!real && is_unknown())
+        return unknown(path, error);
+    *good = !real || below(roots, real);
     free(real);
-    return good;
+    return SEMBED_OK;
+}
+
+static sembed_status check_link(const struct roots *roots, const char *path, sembed_error *error)
+{
+    bool good = false;
+    sembed_status status = leads_below(roots, path, &good, error);
+    if (status == SEMBED_OK && !good)
+        status = error_set(error, SEMBED_IO, "%s: a link that leads out of the model path", path);
+    return status;
 }
 
 struct walk {
@@ -81,9 +111,10 @@ static sembed_status walk_item(struct walk *walk, const char *path, int depth)
     struct stat info;
     if (lstat(path, &info) != 0)
         return SEMBED_OK; /* gone meanwhile */
-    if (S_ISLNK(info.st_mode) && !leads_below(walk->roots, path))
-        return error_set(walk->error, SEMBED_IO, "%s: a link that leads out of the model path",
-                         path);
+    sembed_status status =
+        S_ISLNK(info.st_mode) ? check_link(walk->roots, path, walk->error) : SEMBED_OK;
+    if (status != SEMBED_OK)
+        return status;
     return folder_exists(path) ? walk_folder(walk, path, depth + 1) : SEMBED_OK;
 }
 
@@ -93,6 +124,8 @@ static sembed_status walk_folder(struct walk *walk, const char *folder, int dept
         return error_set(walk->error, SEMBED_LIMIT, "%s: more than %d folders below one another",
                          folder, DEEPEST);
     DIR *directory = opendir(folder);
+    if (!directory && is_unknown())
+        return unknown(folder, walk->error);
     if (!directory)
         return SEMBED_OK; /* then nothing in it is read, either */
     sembed_status status = SEMBED_OK;
@@ -118,21 +151,23 @@ sembed_status inside_check(const char *folder, const char *model_path, sembed_er
 {
     struct roots roots = {0};
     struct walk walk = {.roots = &roots, .error = error};
-    sembed_status status = SEMBED_OK;
-    if (!roots_read(&roots, model_path))
-        status = error_no_memory(error, "the model path");
-    else if (!leads_below(&roots, folder))
-        status = error_set(error, SEMBED_IO, "%s: a link that leads out of the model path", folder);
-    else
+    sembed_status status = roots_read(&roots, model_path)
+                               ? check_link(&roots, folder, error)
+                               : error_no_memory(error, "the model path");
+    if (status == SEMBED_OK)
         status = walk_folder(&walk, folder, 0);
     roots_free(&roots);
     return status;
 }
 
-bool inside_path(const char *folder, const char *model_path)
+sembed_status inside_path(const char *folder, const char *model_path, bool *inside,
+                          sembed_error *error)
 {
     struct roots roots = {0};
-    bool good = roots_read(&roots, model_path) && leads_below(&roots, folder);
+    *inside = false;
+    sembed_status status = roots_read(&roots, model_path)
+                               ? leads_below(&roots, folder, inside, error)
+                               : error_no_memory(error, "the model path");
     roots_free(&roots);
-    return good;
+    return status;
 }

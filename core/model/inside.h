@@ -16,7 +16,8 @@
 SEMBED_MUST_CHECK sembed_status inside_check(const char *folder, const char *model_path,
                                              sembed_error *error);
 
-/* The same for the folder alone, not for what is in it. */
-bool inside_path(const char *folder, const char *model_path);
+/* Whether that is so of the folder alone, whatever is in it. */
+SEMBED_MUST_CHECK sembed_status inside_path(const char *folder, const char *model_path,
+                                            bool *inside, sembed_error *error);
 
 #endif

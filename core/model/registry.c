@@ -123,18 +123,20 @@ int sembed_registry_take_notice(sembed_registry *registry, sembed_error *notice)
 
 /* ------------------------------------------------------------------------- folders on the path */
 
-static bool holds_file(const char *folder, const char *name)
+/* *failed: there is no memory to know. */
+static bool holds_file(const char *folder, const char *name, bool *failed)
 {
     char *path = path_join(folder, name);
     bool found = path && file_exists(path);
+    *failed |= !path;
     memory_free(path);
     return found;
 }
 
-static bool is_model_folder(const char *folder)
+static bool is_model_folder(const char *folder, bool *failed)
 {
-    return folder_exists(folder) &&
-           (holds_file(folder, "modules.json") || holds_file(folder, "config.json"));
+    return folder_exists(folder) && (holds_file(folder, "modules.json", failed) ||
+                                     holds_file(folder, "config.json", failed));
 }
 
 /* Copies the next folder of a path a:b:c into memory of the caller; NULL at the end or where there is
@@ -168,10 +170,12 @@ static sembed_status find_on_path(const char *path, const char *name, char **fou
         memory_free(parent);
         if (!folder)
             return error_no_memory(error, "a path");
-        if (is_model_folder(folder))
+        if (is_model_folder(folder, &failed) && !failed)
             *found = folder;
         else
             memory_free(folder);
+        if (failed)
+            break;
     }
     return failed ? error_no_memory(error, "a path") : SEMBED_OK;
 }
@@ -206,10 +210,27 @@ static struct entry *find_entry(const struct sembed_registry *registry, const ch
     return NULL;
 }
 
+/* Lists the folder if it is a model's. */
+static sembed_status list_model(const struct sembed_registry *registry, const char *name,
+                                const char *folder, sembed_listing *listing, size_t *capacity,
+                                sembed_error *error)
+{
+    bool failed = false, inside = false;
+    if (!is_model_folder(folder, &failed))
+        return failed ? error_no_memory(error, "a path") : SEMBED_OK;
+    sembed_status status = inside_path(folder, registry->path, &inside, error);
+    if (status != SEMBED_OK || !inside)
+        return status;
+    const struct entry *entry = find_entry(registry, name);
+    return listing_add(listing, capacity, name, folder, entry ? entry->model : NULL, error);
+}
+
 static sembed_status list_folder(const struct sembed_registry *registry, const char *parent,
                                  sembed_listing *listing, size_t *capacity, sembed_error *error)
 {
     DIR *directory = opendir(parent);
+    if (!directory && error_of_errno(errno, SEMBED_OK) != SEMBED_OK)
+        return error_no_memory(error, parent);
     if (!directory)
         return SEMBED_OK; /* a folder that is not there holds no models */
     sembed_status status = SEMBED_OK;
@@ -218,12 +239,8 @@ static sembed_status list_folder(const struct sembed_registry *registry, const c
         if (item->d_name[0] == '.')
             continue;
         char *folder = path_join(parent, item->d_name);
-        if (!folder)
-            status = error_no_memory(error, "a path");
-        const struct entry *entry = find_entry(registry, item->d_name);
-        if (folder && is_model_folder(folder) && inside_path(folder, registry->path))
-            status = listing_add(listing, capacity, item->d_name, folder,
-                                 entry ? entry->model : NULL, error);
+        status = folder ? list_model(registry, item->d_name, folder, listing, capacity, error)
+                        : error_no_memory(error, "a path");
         memory_free(folder);
     }
     closedir(directory);

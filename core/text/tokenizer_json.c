@@ -179,8 +179,10 @@ static sembed_status class_model(const struct tokenizer_settings *settings, json
         options = json_empty_object();
         break;
     }
-    *json = json_copy(model);
-    bool made = options && *json && json_object_update(*json, options) == 0;
+    /* Not by json_copy, which leaves out what it finds no memory for. */
+    *json = json_empty_object();
+    bool made = options && *json && json_object_update(*json, model) == 0 &&
+                json_object_update(*json, options) == 0;
     json_decref(options);
     return made ? SEMBED_OK : error_no_memory(error, "a tokenizer");
 }

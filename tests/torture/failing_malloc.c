@@ -2,9 +2,14 @@
 #include "tests/torture/failing_malloc.h"
 
 #include <errno.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* glibc's own, behind the names that this file takes over. */
 void *__libc_malloc(size_t size);
@@ -19,31 +24,81 @@ THREAD_OWN size_t count, fail_at;
 THREAD_OWN bool fail_all, failed;
 static atomic_long live;
 
-__attribute__((visibility("default"))) void failing_malloc_from(size_t nth, bool all)
+/* --------------------------------------------------------------------------- who is spared */
+
+struct range {
+    uintptr_t from, to;
+};
+
+#define MOST_SPARED 8
+static struct range spared[MOST_SPARED];
+static size_t spared_count;
+static bool spares = true;
+
+static int note_library(struct dl_phdr_info *info, size_t size, void *state)
 {
-    count = 0;
-    fail_at = nth;
-    fail_all = all;
-    failed = false;
+    static const char *const names[] = {"/libdnnl.", "/libstdc++.", "/libgomp.", "/libopenblas"};
+    bool wanted = false;
+    (void)size;
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        wanted |= strstr(info->dlpi_name, names[i]) != NULL;
+    for (int i = 0; wanted && i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        uintptr_t from = info->dlpi_addr + part->p_vaddr;
+        if (part->p_type == PT_LOAD && (part->p_flags & PF_X) && spared_count < MOST_SPARED)
+            spared[spared_count++] = (struct range){from, from + part->p_memsz};
+    }
+    return 0;
 }
 
-__attribute__((visibility("default"))) size_t failing_malloc_count(void)
+static bool is_spared(const void *caller)
+{
+    for (size_t i = 0; spares && i < spared_count; i++)
+        if ((uintptr_t)caller >= spared[i].from && (uintptr_t)caller < spared[i].to)
+            return true;
+    return false;
+}
+
+/* ------------------------------------------------------------------------------- the switch */
+
+#define SHOWN __attribute__((visibility("default")))
+
+SHOWN void failing_malloc_from(size_t nth, bool all)
+{
+    fail_at = 0;
+    spared_count = 0; /* a server loads them late */
+    dl_iterate_phdr(note_library, NULL);
+    count = 0;
+    fail_all = all;
+    failed = false;
+    fail_at = nth;
+}
+
+SHOWN void failing_malloc_spare(bool spare)
+{
+    spares = spare;
+}
+
+SHOWN size_t failing_malloc_count(void)
 {
     return count;
 }
 
-__attribute__((visibility("default"))) bool failing_malloc_failed(void)
+SHOWN bool failing_malloc_failed(void)
 {
     return failed;
 }
 
-__attribute__((visibility("default"))) long failing_malloc_live(void)
+SHOWN long failing_malloc_live(void)
 {
     return atomic_load(&live);
 }
 
-static bool fails(void)
+static bool fails(const void *caller)
 {
+    if (fail_at && is_spared(caller))
+        return false;
     count++;
     if (fail_at == 0 || count < fail_at || (count > fail_at && !fail_all))
         return false;
@@ -52,6 +107,8 @@ static bool fails(void)
     return true;
 }
 
+/* ---------------------------------------------------------------------- what is taken over */
+
 static void *counted(void *pointer)
 {
     if (pointer)
@@ -59,51 +116,58 @@ static void *counted(void *pointer)
     return pointer;
 }
 
-#define TAKEN_OVER __attribute__((visibility("default")))
+#define CALLER __builtin_return_address(0)
 
-TAKEN_OVER void *malloc(size_t size)
+SHOWN void *malloc(size_t size)
 {
-    return fails() ? NULL : counted(__libc_malloc(size));
+    return fails(CALLER) ? NULL : counted(__libc_malloc(size));
 }
 
-TAKEN_OVER void *calloc(size_t elements, size_t size)
+SHOWN void *calloc(size_t elements, size_t size)
 {
-    return fails() ? NULL : counted(__libc_calloc(elements, size));
+    return fails(CALLER) ? NULL : counted(__libc_calloc(elements, size));
 }
 
-TAKEN_OVER void *realloc(void *pointer, size_t size)
+SHOWN void *realloc(void *pointer, size_t size)
 {
-    if (!pointer)
-        return malloc(size);
-    if (size && fails())
+    if ((size || !pointer) && fails(CALLER))
         return NULL;
+    if (!pointer)
+        return counted(__libc_malloc(size));
     void *moved = __libc_realloc(pointer, size);
     if (!moved && size == 0)
         atomic_fetch_sub(&live, 1);
     return moved;
 }
 
-TAKEN_OVER void *memalign(size_t alignment, size_t size);
+SHOWN void *memalign(size_t alignment, size_t size);
 void *memalign(size_t alignment, size_t size)
 {
-    return fails() ? NULL : counted(__libc_memalign(alignment, size));
+    return fails(CALLER) ? NULL : counted(__libc_memalign(alignment, size));
 }
 
-TAKEN_OVER void *aligned_alloc(size_t alignment, size_t size)
+SHOWN void *aligned_alloc(size_t alignment, size_t size)
 {
-    return memalign(alignment, size);
+    return fails(CALLER) ? NULL : counted(__libc_memalign(alignment, size));
 }
 
-TAKEN_OVER int posix_memalign(void **pointer, size_t alignment, size_t size)
+SHOWN int posix_memalign(void **pointer, size_t alignment, size_t size)
 {
-    void *block = memalign(alignment, size);
+    void *block = fails(CALLER) ? NULL : counted(__libc_memalign(alignment, size));
     if (!block)
         return ENOMEM;
     *pointer = block;
     return 0;
 }
 
-TAKEN_OVER void free(void *pointer)
+SHOWN void *mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
+{
+    if (fails(CALLER))
+        return MAP_FAILED;
+    return (void *)syscall(SYS_mmap, address, size, protection, flags, file, offset);
+}
+
+SHOWN void free(void *pointer)
 {
     if (pointer)
         atomic_fetch_sub(&live, 1);

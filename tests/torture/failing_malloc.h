@@ -1,7 +1,11 @@
 /*
  * malloc and its like for a whole process, libraries included, of which one call or all from some call
- * on fail: what oneDNN (operator new), PCRE2, jansson, SQLite, OpenBLAS and the C library itself allocate
- * passes through here, not the core's memory alone.
+ * on fail: what PCRE2, jansson, SQLite, the C library and a server allocate passes through here, not the
+ * core's memory alone; mmap too, where the C library itself is not what calls it.
+ *
+ * oneDNN (with libstdc++, whose operator new it calls) and OpenBLAS do not outlive a lack of memory:
+ * the first throws exceptions into C or goes on with NULL, the second ends the process. So their calls
+ * are spared unless failing_malloc_spare says otherwise, and are not counted.
  *
  * Linked into a program, or preloaded into a server.
  */
@@ -14,6 +18,9 @@
 /* The nth allocation of this thread from now on (1: the next) fails, and where `all` every later one of
  * it too; 0: none does. */
 void failing_malloc_from(size_t nth, bool all);
+
+/* Whether oneDNN and OpenBLAS are spared: at first they are. */
+void failing_malloc_spare(bool spare);
 
 /* Allocations of this thread since then, and whether one of them failed. */
 size_t failing_malloc_count(void);
