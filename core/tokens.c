@@ -2,17 +2,24 @@
 #include "core/context.h"
 
 static sembed_status hand_out(const sembed_model *model, const struct encoding *encoding,
-                              sembed_token **tokens, size_t *count, sembed_error *error)
+                              const sembed_poll *poll, sembed_token **tokens, size_t *count,
+                              sembed_error *error)
 {
-    *tokens = memory_calloc(encoding->count, sizeof **tokens);
-    if (!*tokens)
+    sembed_token *made = memory_calloc(encoding->count, sizeof *made);
+    if (!made)
         return error_no_memory(error, "the tokens");
     bool typed = model->architecture.family->reads_token_types;
-    for (size_t i = 0; i < encoding->count; i++)
-        (*tokens)[i] = (sembed_token){.id = encoding->ids[i],
-                                      .type = typed ? encoding->types[i] : 0,
-                                      .start = encoding->start[i],
-                                      .stop = encoding->stop[i]};
+    for (size_t i = 0; i < encoding->count; i++) {
+        made[i] = (sembed_token){.id = encoding->ids[i],
+                                 .type = typed ? encoding->types[i] : 0,
+                                 .start = encoding->start[i],
+                                 .stop = encoding->stop[i]};
+        if (poll_wants_stop_at(poll, i)) {
+            memory_free(made);
+            return error_canceled(error);
+        }
+    }
+    *tokens = made;
     *count = encoding->count;
     return SEMBED_OK;
 }
@@ -28,7 +35,8 @@ sembed_status sembed_tokenize(const sembed_model *model, sembed_context *context
         status = tokenizer_encode(model->tokenizer, context->tokenizer_scratch, text,
                                   limit ? limit : model->max_tokens, true, poll, &context->encoding,
                                   error);
-    return status == SEMBED_OK ? hand_out(model, &context->encoding, tokens, count, error) : status;
+    return status == SEMBED_OK ? hand_out(model, &context->encoding, poll, tokens, count, error)
+                               : status;
 }
 
 sembed_status sembed_tokenize_pair(const sembed_model *model, sembed_context *context,
@@ -44,7 +52,8 @@ sembed_status sembed_tokenize_pair(const sembed_model *model, sembed_context *co
         status = tokenizer_encode_pair(model->tokenizer, context->tokenizer_scratch, first, second,
                                        limit ? limit : model->max_tokens, true, poll,
                                        &context->encoding, error);
-    return status == SEMBED_OK ? hand_out(model, &context->encoding, tokens, count, error) : status;
+    return status == SEMBED_OK ? hand_out(model, &context->encoding, poll, tokens, count, error)
+                               : status;
 }
 
 const char *sembed_token_text(const sembed_model *model, uint32_t id, size_t *length)
