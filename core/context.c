@@ -95,6 +95,7 @@ void sembed_context_trim(sembed_context *context)
     free_buffers(context);
     *context = kept;
     encoder_session_trim(context->session);
+    tokenizer_scratch_trim(context->tokenizer_scratch);
     for (size_t i = 1; i < context->member_count; i++)
         sembed_context_trim(context->members[i]);
 }

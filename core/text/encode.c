@@ -18,6 +18,7 @@
 #define PART_BYTES  2048
 #define POLL_SPLITS 4096
 #define POLL_BYTES  ((size_t)1 << 20)
+#define LONG_TEXT   ((size_t)64 << 10) /* one that takes more memory than a trim leaves */
 
 struct tokenizer_scratch {
     struct aligned_text text;
@@ -30,6 +31,7 @@ struct tokenizer_scratch {
     struct pieces pieces;
     struct encoding sequences[2];
     struct repair repair;
+    size_t longest; /* bytes of the longest text since it was empty */
 };
 
 sembed_status tokenizer_scratch_create(struct tokenizer_scratch **scratch, sembed_error *error)
@@ -38,10 +40,8 @@ sembed_status tokenizer_scratch_create(struct tokenizer_scratch **scratch, sembe
     return *scratch ? SEMBED_OK : error_no_memory(error, "the tokenizer's working memory");
 }
 
-void tokenizer_scratch_destroy(struct tokenizer_scratch *scratch)
+static void free_buffers(struct tokenizer_scratch *scratch)
 {
-    if (!scratch)
-        return;
     aligned_text_free(&scratch->text);
     normalizer_scratch_free(&scratch->normalizer);
     pretokenizer_scratch_free(&scratch->pretokenizer);
@@ -53,7 +53,22 @@ void tokenizer_scratch_destroy(struct tokenizer_scratch *scratch)
     encoding_free(&scratch->sequences[0]);
     encoding_free(&scratch->sequences[1]);
     repair_free(&scratch->repair);
+}
+
+void tokenizer_scratch_destroy(struct tokenizer_scratch *scratch)
+{
+    if (!scratch)
+        return;
+    free_buffers(scratch);
     memory_free(scratch);
+}
+
+void tokenizer_scratch_trim(struct tokenizer_scratch *scratch)
+{
+    if (scratch->longest <= LONG_TEXT)
+        return;
+    free_buffers(scratch);
+    *scratch = (struct tokenizer_scratch){0};
 }
 
 /* ------------------------------------------------------------------------------- encodings */
@@ -376,6 +391,8 @@ static sembed_status encode_text(struct job *job, sembed_text text)
     if (text.length > UINT32_MAX)
         return error_set(job->error, SEMBED_LIMIT, "the text takes %zu bytes, over 4 GB",
                          text.length);
+    if (text.length > job->scratch->longest)
+        job->scratch->longest = text.length;
     sembed_text valid;
     sembed_status status =
         repair_text(repair, text, job->with_offsets, job->poll, &valid, job->error);

@@ -44,6 +44,7 @@ void tokenizer_store(struct archive *archive, struct tokenizer **tokenizer);
 SEMBED_MUST_CHECK sembed_status tokenizer_scratch_create(struct tokenizer_scratch **scratch,
                                                          sembed_error *error);
 void tokenizer_scratch_destroy(struct tokenizer_scratch *scratch); /* NULL is allowed */
+void tokenizer_scratch_trim(struct tokenizer_scratch *scratch);    /* gives large buffers back */
 
 /* One past the largest id that encoding can give: the embedding table must have as many rows. */
 size_t tokenizer_id_limit(const struct tokenizer *tokenizer);

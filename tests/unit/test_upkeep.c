@@ -2,12 +2,14 @@
  * What a server does for the models it keeps: compiling images ahead of time, giving up models whose
  * folder changed or that were not used for longest.
  */
+#include "core/base/memory.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/unit.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A folder with models "a", "b" and "c", and a registry that looks there. */
@@ -178,6 +180,51 @@ static void what_was_not_kept_is_a_notice(void **state)
     folder_remove(cache);
 }
 
+/* The first tokens of a text of so many bytes. */
+static void tokenize(const sembed_model *model, sembed_context *context, size_t size,
+                     sembed_token first[2])
+{
+    sembed_text text = {malloc(size), size};
+    sembed_token *tokens;
+    sembed_error error = {0};
+    size_t count;
+    assert_non_null(text.data);
+    for (size_t i = 0; i < size; i++)
+        ((char *)text.data)[i] = "river, ferry "[i % 13];
+    assert_ok(sembed_tokenize(model, context, text, SIZE_MAX, NULL, &tokens, &count, &error),
+              error);
+    assert_true(count > 2);
+    memcpy(first, tokens, 2 * sizeof *first);
+    sembed_free(tokens);
+    free((char *)text.data);
+}
+
+static void a_long_text_leaves_no_memory_behind(void **state)
+{
+    (void)state;
+    enum { LONG = 4 << 20, SHORT = 1000, LEFT = 1 << 20 };
+    static const char *const fixtures[] = {"tiny-bert", "roberta", "xlm-roberta"};
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++) {
+        struct scene scene = scene_create();
+        sembed_context *context = NULL;
+        sembed_error error = {0};
+        sembed_token before[2], meanwhile[2], after[2];
+        put_model(&scene, "a", fixtures[i]);
+        assert_ok(sembed_context_create(&context, &error), error);
+        const sembed_model *model = acquire(&scene, "a");
+        tokenize(model, context, SHORT, before);
+        ptrdiff_t held = memory_held();
+        tokenize(model, context, LONG, meanwhile);
+        assert_true(memory_held() - held > LONG);
+        sembed_context_trim(context);
+        assert_true(memory_held() - held < LEFT);
+        tokenize(model, context, SHORT, after);
+        assert_memory_equal(after, before, sizeof before);
+        sembed_context_destroy(context);
+        scene_destroy(&scene);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +233,7 @@ int main(void)
         cmocka_unit_test(the_least_recently_used_models_are_given_up),
         cmocka_unit_test(images_are_compiled_ahead_of_time),
         cmocka_unit_test(what_was_not_kept_is_a_notice),
+        cmocka_unit_test(a_long_text_leaves_no_memory_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
