@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -81,21 +82,13 @@ static void advise(const unsigned char *bytes, size_t size, int advice)
     madvise((void *)(bytes - into_page), size + into_page, advice);
 }
 
-/* A large table may lie in a file that nobody has read yet: it is then read in one go, and not in the
- * small steps of page faults. */
-static void read_ahead(const unsigned char *bytes, size_t size)
-{
-    if (size > BATCH)
-        advise(bytes, size, MADV_WILLNEED);
-}
-
-/* Has the pages of the next pieces there before they are written. Where the system comes to one that is
- * not mapped yet it breaks off, fills up with zeros what it has not written, and begins anew: for every
- * page, which takes three times as long. */
+/* Has the pages of the next piece there before it is written. Where the system comes to one that is not
+ * mapped yet it breaks off, fills up with zeros what it has not written, and begins anew, for every few
+ * pages. */
 static void have_pages(const unsigned char *bytes, size_t size)
 {
 #ifdef MADV_POPULATE_READ
-    advise(bytes, size < PIECE ? size : PIECE, MADV_POPULATE_READ);
+    advise(bytes, size, MADV_POPULATE_READ);
 #endif
 }
 
@@ -106,7 +99,11 @@ static void write_bytes(void *state, const void *bytes, size_t size)
 {
     struct file_writer *writer = state;
     const unsigned char *from = bytes;
-    read_ahead(bytes, size);
+    /* What is as large as an embedding table may lie in a file that nobody has read yet: it is then read
+     * in one go, and not in the small steps of page faults. */
+    bool of_a_file = size > BATCH;
+    if (of_a_file)
+        advise(bytes, size, MADV_WILLNEED);
     while (size > 0 && writer->status == SEMBED_OK) {
         size_t piece = size < PIECE ? size : PIECE;
         if (writer->at + piece > writer->limit) {
@@ -115,7 +112,8 @@ static void write_bytes(void *state, const void *bytes, size_t size)
                           writer->path, (size_t)(writer->limit >> 20));
             return;
         }
-        have_pages(from, piece);
+        if (of_a_file)
+            have_pages(from, piece);
         ssize_t written = pwrite(writer->descriptor, from, piece, (off_t)writer->at);
         if (written < 0 && errno == EINTR)
             continue;
