@@ -11,7 +11,7 @@
 #   make soak             half an hour of sixteen connections to PostgreSQL
 #   make bench            times of every engine that is installed, in turn: a table and a plot
 #   make fuzz             fuzzers, for hours (clang)
-#   make torture          every allocation fails once
+#   make torture          every allocation fails once, in both databases
 #   make parity           the programs behind tests/parity/*.py
 #   make format           clang-format over all C files
 #
@@ -245,6 +245,7 @@ TORTURE_PROGRAMS := $(BUILD)/torture/allocations $(BUILD)/torture/address_space
 torture-programs: $(TORTURE_PROGRAMS)
 torture: $(TORTURE_PROGRAMS)
 	@set -e; for program in $(TORTURE_PROGRAMS); do echo "== $$program"; $$program; done
+	$(if $(PGXS),BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) scripts/pg-test --run tests/torture/postgresql)
 $(BUILD)/torture/allocations: $(BUILD)/tests/torture/failing_malloc.o $(BUILD)/tests/sqlite/linked.o \
         $(SQLITE_OBJECTS)
 $(BUILD)/torture/allocations: FUZZ_LIBS = -lcmocka -lsqlite3
@@ -252,6 +253,15 @@ $(BUILD)/torture/%: $(BUILD)/tests/torture/%.o $(BUILD)/tests/unit/folder.o $(CO
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $(filter-out %/libsembed.a,$^) $(CORE_LIBRARY) \
 	    $(FUZZ_LIBS) $(CORE_LIBS)
+
+# The same in a PostgreSQL server; see tests/torture/postgresql.
+$(BUILD)/torture/postgresql: tests/torture/postgresql.c
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(SEMBED_CFLAGS) -I$(shell $(PG_CONFIG) --includedir) -o $@ $< -L$(LIBPQ_DIR) -lpq
+$(BUILD)/torture/failing_postgresql.so: $(addprefix tests/torture/,failing_postgresql.c failing_malloc.c failing_malloc.h)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(filter-out -Wextra -Wshadow -fvisibility=hidden,$(SEMBED_CFLAGS)) -I$(shell $(PG_CONFIG) --includedir-server) \
+	    -shared -o $@ $(filter %.c,$^)
 
 # --- benchmarks -----------------------------------------------------------------------------------
 

@@ -33,7 +33,6 @@ struct range {
 #define MOST_SPARED 8
 static struct range spared[MOST_SPARED];
 static size_t spared_count;
-static bool spares = true;
 
 static int note_library(struct dl_phdr_info *info, size_t size, void *state)
 {
@@ -54,7 +53,7 @@ static int note_library(struct dl_phdr_info *info, size_t size, void *state)
 
 static bool is_spared(const void *caller)
 {
-    for (size_t i = 0; spares && i < spared_count; i++)
+    for (size_t i = 0; i < spared_count; i++)
         if ((uintptr_t)caller >= spared[i].from && (uintptr_t)caller < spared[i].to)
             return true;
     return false;
@@ -75,9 +74,9 @@ SHOWN void failing_malloc_from(size_t nth, bool all)
     fail_at = nth;
 }
 
-SHOWN void failing_malloc_spare(bool spare)
+SHOWN void failing_malloc_stop(void)
 {
-    spares = spare;
+    fail_at = 0;
 }
 
 SHOWN size_t failing_malloc_count(void)

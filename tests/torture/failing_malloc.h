@@ -5,7 +5,7 @@
  *
  * oneDNN (with libstdc++, whose operator new it calls) and OpenBLAS do not outlive a lack of memory:
  * the first throws exceptions into C or goes on with NULL, the second ends the process. So their calls
- * are spared unless failing_malloc_spare says otherwise, and are not counted.
+ * are spared, and not counted.
  *
  * Linked into a program, or preloaded into a server.
  */
@@ -19,8 +19,8 @@
  * it too; 0: none does. */
 void failing_malloc_from(size_t nth, bool all);
 
-/* Whether oneDNN and OpenBLAS are spared: at first they are. */
-void failing_malloc_spare(bool spare);
+/* No more fail; what the functions below say stays. */
+void failing_malloc_stop(void);
 
 /* Allocations of this thread since then, and whether one of them failed. */
 size_t failing_malloc_count(void);
