@@ -89,7 +89,7 @@ struct run {
     const struct packed_texts *texts;
     const sembed_poll *poll;
     size_t tokens;
-    size_t block_rows;        /* the most rows of a block; 0: a block is a text */
+    size_t block_rows;        /* the most rows of a block; 0: a block is of whole texts */
     float *hidden;            /* [tokens, hidden]: what each layer takes and leaves */
     float *embedding;         /* [tokens, embedding_size] before a projection; else hidden itself */
     struct operand states;    /* [tokens, 3·hidden]: query, key, value; bfloat16 for tiles */
@@ -160,6 +160,13 @@ static size_t larger_size(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* The most rows of a block of whole texts. */
+static size_t most_rows_of_texts(const struct run *run, size_t longest)
+{
+    size_t most = most_block_rows(run->encoder->config.precision);
+    return larger_size(longest, most < run->tokens ? most : run->tokens);
+}
+
 static sembed_status run_prepare(struct run *run, struct arena *arena, size_t longest,
                                  sembed_error *error)
 {
@@ -170,7 +177,7 @@ static sembed_status run_prepare(struct run *run, struct arena *arena, size_t lo
     run->block_rows = choose_block_rows(run);
     if (!size_add(run->tokens, PADDING, &all))
         return error_no_memory(error, "scratch space");
-    block = (run->block_rows ? run->block_rows : longest) + PADDING;
+    block = (run->block_rows ? run->block_rows : most_rows_of_texts(run, longest)) + PADDING;
     bool projects = run->encoder->embedding_projection != NULL;
     bool narrows = config->precision != PRECISION_F32;
     bool scales = config->precision == PRECISION_INT8;
@@ -220,8 +227,21 @@ static sembed_status run_prepare(struct run *run, struct arena *arena, size_t lo
 /* Rows that go through together; begin with zeros. */
 struct block {
     size_t first, rows;
-    size_t text; /* behind it, where a block is a text */
+    size_t text, texts; /* those in it, where a block is of whole texts */
 };
+
+/* As many texts as fit, at least one. */
+static void take_texts(const struct run *run, struct block *block)
+{
+    const size_t *starts = run->texts->starts;
+    size_t most = most_block_rows(run->encoder->config.precision);
+    size_t stop = block->text + block->texts;
+    block->text = stop++;
+    while (stop < run->texts->texts && starts[stop + 1] - block->first <= most)
+        stop++;
+    block->texts = stop - block->text;
+    block->rows = starts[stop] - block->first;
+}
 
 static bool next_block(const struct run *run, struct block *block)
 {
@@ -231,7 +251,7 @@ static bool next_block(const struct run *run, struct block *block)
     size_t left = run->tokens - block->first;
     block->rows = left < run->block_rows ? left : run->block_rows;
     if (run->block_rows == 0)
-        block->rows = run->texts->starts[++block->text] - block->first;
+        take_texts(run, block);
     return true;
 }
 
@@ -243,11 +263,15 @@ static void clear_padding(void *matrix, size_t rows, size_t row_size)
 
 /* y[block, outputs] = x·weightᵀ for the block's rows of x, unless it is to stop. */
 static sembed_status multiply(const struct run *run, const struct gemm_weights *weights,
-                              const void *x, size_t rows, void *y, sembed_error *error)
+                              const void *x, const struct block *block, void *y,
+                              sembed_error *error)
 {
-    const size_t starts[] = {0, rows};
+    const size_t starts[] = {0, block->rows};
     if (poll_wants_stop(run->poll))
         return error_canceled(error);
+    if (block->texts)
+        return gemm_run(weights, run->gemm, x, run->texts->starts + block->text, block->texts, y,
+                        error);
     return gemm_run(weights, run->gemm, x, starts, 1, y, error);
 }
 
@@ -261,7 +285,7 @@ static sembed_status project(const struct run *run, sembed_error *error)
     sembed_status status = SEMBED_OK;
     while (status == SEMBED_OK && next_block(run, &block))
         status = multiply(run, run->encoder->embedding_projection,
-                          run->embedding + block.first * config->embedding_size, block.rows,
+                          run->embedding + block.first * config->embedding_size, &block,
                           run->hidden + block.first * config->hidden_size, error);
     return status;
 }
@@ -301,7 +325,7 @@ static sembed_status project_attention(const struct run *run, const struct encod
     struct operand x = operand_from(&run->hidden_x, block->first);
     struct operand states = operand_from(&run->states, block->first);
     bool ready = x.precision != PRECISION_INT8;
-    sembed_status status = multiply(run, layer->query_key_value, x.numbers, block->rows,
+    sembed_status status = multiply(run, layer->query_key_value, x.numbers, block,
                                     ready ? states.numbers : run->product, error);
     if (status != SEMBED_OK || ready)
         return status;
@@ -315,7 +339,7 @@ static sembed_status add_norm(const struct run *run, const struct gemm_weights *
                               const struct norm *norm, const struct operand *x,
                               const struct block *block, sembed_error *error)
 {
-    sembed_status status = multiply(run, weights, x->numbers, block->rows, run->change, error);
+    sembed_status status = multiply(run, weights, x->numbers, block, run->change, error);
     if (status != SEMBED_OK)
         return status;
     struct product change = gemm_product(weights, run->change, x->scales);
@@ -331,7 +355,7 @@ static sembed_status run_intermediate(const struct run *run, const struct encode
 {
     struct operand x = operand_from(&run->hidden_x, block->first);
     sembed_status status =
-        multiply(run, layer->intermediate, x.numbers, block->rows, run->product, error);
+        multiply(run, layer->intermediate, x.numbers, block, run->product, error);
     if (status != SEMBED_OK || x.precision == PRECISION_F32)
         return status;
     struct product product = gemm_product(layer->intermediate, run->product, x.scales);

@@ -326,16 +326,20 @@ sembed_status gemm_run(const struct gemm_weights *weights, struct gemm_session *
     size_t y_number = weights->shape.rounds ? sizeof(uint16_t) : sizeof(float); /* or int32 */
     size_t y_row = weights->shape.outputs * y_number;
     sembed_status status = SEMBED_OK;
-    if (starts[groups] > INT32_MAX / 2)
-        return error_set(error, SEMBED_LIMIT, "%zu rows are too many for one matrix product",
-                         starts[groups]);
+    size_t rows = starts[groups] - starts[0];
+    if (rows > INT32_MAX / 32)
+        return error_set(error, SEMBED_LIMIT, "%zu rows are too many for one matrix product", rows);
     if (!*state && engine->session_create)
         status = engine->session_create(state, error);
     if (status == SEMBED_OK && groups > 0 && engine->treats_rows_alike(weights->packed))
-        return engine->multiply(weights->packed, *state, x, starts[groups], y, error);
-    for (size_t i = 0; i < groups && status == SEMBED_OK; i++)
-        status = engine->multiply(weights->packed, *state, (const char *)x + starts[i] * x_row,
-                                  starts[i + 1] - starts[i], (char *)y + starts[i] * y_row, error);
+        return engine->multiply(weights->packed, *state, x, rows, y, error);
+    if (status == SEMBED_OK && groups > 0 && engine->multiply_groups)
+        return engine->multiply_groups(weights->packed, *state, x, starts, groups, y, error);
+    for (size_t i = 0; i < groups && status == SEMBED_OK; i++) {
+        size_t before = starts[i] - starts[0];
+        status = engine->multiply(weights->packed, *state, (const char *)x + before * x_row,
+                                  starts[i + 1] - starts[i], (char *)y + before * y_row, error);
+    }
     return status;
 }
 

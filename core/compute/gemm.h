@@ -13,8 +13,8 @@
  *
  * Rows come in groups, such as the tokens of one text. The bits of a row of y depend on its group
  * and on its place there, never on the other groups of the call. Where the engine has a kernel that
- * treats all rows alike, it multiplies all groups at once, else group by group (gemm_engine.h says
- * which do).
+ * treats all rows alike, it multiplies all groups at once; OpenBLAS does so with room between them
+ * (openblas_rows.h); else it is group by group.
  *
  * An engine may make code for each number of rows; so that a few numbers serve, they are rounded up,
  * and x and y have room for the rows that this adds (gemm_padded_rows). Those of x are multiplied,
@@ -88,7 +88,7 @@ void gemm_session_trim(struct gemm_session *session);    /* gives unused memory 
 
 /*
  * x[padded rows, inputs] → y[padded rows, outputs]; y is not x. Group i is the rows starts[i] …
- * starts[i + 1] − 1, and starts[0] is 0. Runs on the calling thread alone. x holds float, bfloat16 or
+ * starts[i + 1] − 1, counted from starts[0]. Runs on the calling thread alone. x holds float, bfloat16 or
  * uint8 by the weights' precision, y float, float (bfloat16 where the shape says so) or int32.
  */
 SEMBED_MUST_CHECK sembed_status gemm_run(const struct gemm_weights *weights,

@@ -42,6 +42,12 @@ struct gemm_engine {
      * y have room for padded_rows. The activation in float32 alone, the bias not in int8. */
     sembed_status (*multiply)(const void *packed, void *session, const void *x, size_t rows,
                               void *y, sembed_error *error);
+
+    /* The same for all groups of gemm_run, where an engine has something better than one by one;
+     * else NULL, and where it is there multiply may be. */
+    sembed_status (*multiply_groups)(const void *packed, void *session, const void *x,
+                                     const size_t *starts, size_t groups, void *y,
+                                     sembed_error *error);
 };
 
 extern const struct gemm_engine gemm_openblas;

@@ -1,32 +1,28 @@
 /*
- * OpenBLAS behind gemm.h: the portable floor. It packs the weights anew in every call, so short
- * batches are slow; nothing in its interface lets a caller keep them packed.
- *
- * Its kernels do not treat rows alike. That for Haswell, which AMD's Zen gets too, adds up the
- * first six of every twelve rows in another order than the other six; a last block of fewer rows
- * takes other code, and so does a small product as a whole. So it is given group by group.
+ * OpenBLAS behind gemm.h: the portable floor. It packs the weights anew in every product; nothing in
+ * its interface lets a caller keep them packed. So groups are gathered into one product, each at the
+ * start of a period of rows (openblas_rows.h), which gives them the bits that they have alone.
  *
  * Threads. The serial build is what is wanted: the others start threads when they are loaded, and
  * their number can be set for the whole process only, which is not ours to do.
  */
 #include "core/compute/gemm_engine.h"
 
+#include "core/base/arena.h"
 #include "core/base/memory.h"
 #include "core/compute/kernels.h"
+#include "core/compute/openblas_rows.h"
 
 #include <cblas.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ROW_BLOCK     24
-#define SMALL_PRODUCT (100 * 100 * 100)
-
 struct openblas_weights {
     struct gemm_shape shape;
-    const float *weight; /* [outputs, inputs], row-major */
-    const float *bias;   /* [outputs] */
-    float *owned;        /* weight; NULL: flat bytes of the caller's */
+    const float *weight;   /* [outputs, inputs], row-major */
+    const float *bias;     /* [outputs] */
+    float *owned;          /* weight; NULL: flat bytes of the caller's */
+    size_t period, fewest; /* see openblas_period */
 };
 
 static void openblas_describe(char *text, size_t size)
@@ -91,7 +87,13 @@ static sembed_status openblas_pack(const struct gemm_shape *shape, const void *w
         return error_no_memory(error, "packed weights");
     }
     memcpy(owned, weight, bytes);
-    *made = (struct openblas_weights){*shape, owned, bias, owned};
+    *made =
+        (struct openblas_weights){.shape = *shape, .weight = owned, .bias = bias, .owned = owned};
+    status = openblas_period(shape, &made->period, &made->fewest, error);
+    if (status != SEMBED_OK) {
+        openblas_packed_destroy(made);
+        return status;
+    }
     *packed = made;
     return SEMBED_OK;
 }
@@ -116,7 +118,12 @@ static sembed_status openblas_open(const struct gemm_shape *shape, const float *
     struct openblas_weights *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "packed weights");
-    *made = (struct openblas_weights){*shape, weight, bias, NULL};
+    *made = (struct openblas_weights){.shape = *shape, .weight = weight, .bias = bias};
+    status = openblas_period(shape, &made->period, &made->fewest, error);
+    if (status != SEMBED_OK) {
+        openblas_packed_destroy(made);
+        return status;
+    }
     *packed = made;
     return SEMBED_OK;
 }
@@ -127,46 +134,120 @@ static bool openblas_treats_rows_alike(const void *packed)
     return false;
 }
 
-/*
- * A serial build of OpenBLAS takes its work buffers without a lock, unless it was built with
- * USE_LOCKING, which Debian's is not: two threads at once get wrong numbers or crash. So products
- * take turns within a process.
- */
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+/* -------------------------------------------------------------------------------------- session */
 
-/*
- * With the first product the library takes a buffer, which it keeps; where the system refuses that, it
- * asks again and again. So the system is asked here before.
- */
-#define BUFFER_ROOM ((size_t)136 << 20) /* bytes: its buffer is 128 MB of address space */
+#define KEPT_SCRATCH ((size_t)1 << 20)
 
-static bool has_buffer; /* guarded by turn */
+struct openblas_session {
+    struct arena arena; /* of the rows of a product and of what comes out */
+};
 
-static sembed_status take_turn(sembed_error *error)
+static sembed_status openblas_session_create(void **session, sembed_error *error)
 {
-    pthread_mutex_lock(&turn);
-    has_buffer = has_buffer || memory_has_room(BUFFER_ROOM);
-    if (has_buffer)
-        return SEMBED_OK;
-    pthread_mutex_unlock(&turn);
-    return error_no_memory(error, "OpenBLAS");
+    *session = memory_calloc(1, sizeof(struct openblas_session));
+    return *session ? SEMBED_OK : error_no_memory(error, "an engine session");
 }
 
-static sembed_status openblas_multiply(const void *packed, void *session, const void *x,
-                                       size_t rows, void *y, sembed_error *error)
+static void openblas_session_destroy(void *state)
+{
+    struct openblas_session *session = state;
+    arena_destroy(&session->arena);
+    memory_free(session);
+}
+
+static void openblas_session_trim(void *state)
+{
+    struct openblas_session *session = state;
+    arena_trim(&session->arena, KEPT_SCRATCH);
+}
+
+/* ------------------------------------------------------------------------------------- multiply */
+
+/* The rows of a group among others. */
+static size_t spread_rows(const struct openblas_weights *weights, size_t rows)
+{
+    return (rows + weights->period - 1) / weights->period * weights->period;
+}
+
+static size_t spread_all(const struct openblas_weights *weights, const size_t *starts,
+                         size_t groups)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < groups; i++)
+        all += spread_rows(weights, starts[i + 1] - starts[i]);
+    return all > weights->fewest ? all : weights->fewest;
+}
+
+/* Copies x's groups to where they are to stand, zeros between them. */
+static void spread(const struct openblas_weights *weights, const float *x, const size_t *starts,
+                   size_t groups, size_t all, float *to)
+{
+    size_t inputs = weights->shape.inputs;
+    float *end = to + all * inputs;
+    for (size_t i = 0; i < groups; i++) {
+        size_t rows = starts[i + 1] - starts[i], spread = spread_rows(weights, rows);
+        memcpy(to, x + (starts[i] - starts[0]) * inputs, rows * inputs * sizeof *x);
+        memset(to + rows * inputs, 0, (spread - rows) * inputs * sizeof *x);
+        to += spread * inputs;
+    }
+    memset(to, 0, (size_t)(end - to) * sizeof *to);
+}
+
+/* Copies the groups of what came out back to where they are in y. */
+static void gather(const struct openblas_weights *weights, const float *from, const size_t *starts,
+                   size_t groups, float *y)
+{
+    size_t outputs = weights->shape.outputs;
+    for (size_t i = 0; i < groups; i++) {
+        size_t rows = starts[i + 1] - starts[i];
+        memcpy(y + (starts[i] - starts[0]) * outputs, from, rows * outputs * sizeof *y);
+        from += spread_rows(weights, rows) * outputs;
+    }
+}
+
+static sembed_status multiply_periods(const struct openblas_weights *weights,
+                                      struct openblas_session *session, const float *x,
+                                      const size_t *starts, size_t groups, float *y,
+                                      sembed_error *error)
+{
+    size_t outputs = weights->shape.outputs, inputs = weights->shape.inputs, bytes;
+    size_t all = spread_all(weights, starts, groups);
+    size_t from_size = arena_rounded(arena_rounded(all, inputs), sizeof(float));
+    size_t to_size = arena_rounded(arena_rounded(all, outputs), sizeof(float));
+    if (!size_add(from_size, to_size, &bytes))
+        bytes = SIZE_MAX;
+    sembed_status status = arena_reserve(&session->arena, bytes, error);
+    if (status != SEMBED_OK)
+        return status;
+    float *from = arena_take(&session->arena, from_size);
+    float *to = arena_take(&session->arena, to_size);
+    spread(weights, x, starts, groups, all, from);
+    status = openblas_product(weights->weight, outputs, inputs, from, all, to, error);
+    if (status == SEMBED_OK)
+        gather(weights, to, starts, groups, y);
+    return status;
+}
+
+static sembed_status openblas_multiply_groups(const void *packed, void *state, const void *x,
+                                              const size_t *starts, size_t groups, void *y,
+                                              sembed_error *error)
 {
     const struct openblas_weights *weights = packed;
     const struct gemm_shape *shape = &weights->shape;
-    int outputs = (int)shape->outputs, inputs = (int)shape->inputs;
-    (void)session;
-    sembed_status status = take_turn(error);
-    if (status != SEMBED_OK)
-        return status;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, outputs, inputs, 1.0f, x,
-                inputs, weights->weight, inputs, 0.0f, y, outputs);
-    pthread_mutex_unlock(&turn);
-    kernels()->bias_activate(shape->activation, weights->bias, rows, shape->outputs, y);
-    return SEMBED_OK;
+    sembed_status status = SEMBED_OK;
+    if (weights->period)
+        status = multiply_periods(weights, state, x, starts, groups, y, error);
+    for (size_t i = 0; i < groups && !weights->period && status == SEMBED_OK; i++) {
+        size_t before = starts[i] - starts[0];
+        status =
+            openblas_product(weights->weight, shape->outputs, shape->inputs,
+                             (const float *)x + before * shape->inputs, starts[i + 1] - starts[i],
+                             (float *)y + before * shape->outputs, error);
+    }
+    if (status == SEMBED_OK)
+        kernels()->bias_activate(shape->activation, weights->bias, starts[groups] - starts[0],
+                                 shape->outputs, y);
+    return status;
 }
 
 const struct gemm_engine gemm_openblas = {
@@ -178,6 +259,9 @@ const struct gemm_engine gemm_openblas = {
     .save = openblas_save,
     .open = openblas_open,
     .packed_destroy = openblas_packed_destroy,
+    .session_create = openblas_session_create,
+    .session_destroy = openblas_session_destroy,
+    .session_trim = openblas_session_trim,
     .treats_rows_alike = openblas_treats_rows_alike,
-    .multiply = openblas_multiply,
+    .multiply_groups = openblas_multiply_groups,
 };
