@@ -239,7 +239,7 @@ fuzz: fuzz-build
 	tests/fuzz/run $(BUILD)/fuzz/fuzz $(FUZZERS)
 
 # Memory that runs out: every allocation of a process fails once, the libraries' included.
-TORTURE_PROGRAMS := $(BUILD)/torture/allocations $(BUILD)/torture/address_space
+TORTURE_PROGRAMS := $(addprefix $(BUILD)/torture/,allocations address_space damage)
 
 .PHONY: torture torture-programs
 torture-programs: $(TORTURE_PROGRAMS)
