@@ -56,7 +56,7 @@ ifeq ($(ONEDNN),yes)
 ENGINE_CFLAGS += -DSEMBED_WITH_ONEDNN
 ENGINE_LIBS   += -ldnnl -lgomp
 endif
-CORE_LIBS = $(ENGINE_LIBS) -lutf8proc -lpcre2-8 -ljansson -lm -lpthread
+CORE_LIBS = $(ENGINE_LIBS) -lutf8proc -lpcre2-8 -lxxhash -ljansson -lm -lpthread
 
 # --- core -----------------------------------------------------------------------------------------
 

@@ -106,7 +106,7 @@ install_packages() {
 # What building the SQLite extension takes. Tools that are there from elsewhere will do.
 packages_to_build() {
     echo libc6-dev libdnnl-dev libopenblas-serial-dev libutf8proc-dev libjansson-dev \
-        libpcre2-dev libsqlite3-dev
+        libpcre2-dev libxxhash-dev libsqlite3-dev
     command -v cc >/dev/null || echo gcc
     command -v make >/dev/null || echo make
     command -v sqlite3 >/dev/null || echo sqlite3

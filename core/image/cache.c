@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "core/image/cache.h"
 
-#include "core/base/checksum.h"
 #include "core/base/memory.h"
 #include "core/image/mark.h"
 
@@ -15,6 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 /* ---------------------------------------------------------------------------------- the folder */
 
@@ -83,7 +83,7 @@ void cache_name(const char *label, const char *key, char name[CACHE_NAME])
         name[length++] = plain ? c : '_';
     }
     snprintf(name + length, CACHE_NAME - length, "-%016" PRIx64 ".image",
-             checksum(key, strlen(key)));
+             XXH3_64bits(key, strlen(key)));
 }
 
 #define LONGEST_FILE (CACHE_NAME + 48) /* a name with what stands behind it */

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE /* sync_file_range */
 #include "core/image/image.h"
 
-#include "core/base/checksum.h"
 #include "core/base/memory.h"
 
 #include <errno.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define FORMAT 2
 
@@ -41,7 +41,7 @@ struct header {
 
 static uint64_t header_checksum(const struct header *header)
 {
-    return checksum(header, offsetof(struct header, checksum));
+    return XXH3_64bits(header, offsetof(struct header, checksum));
 }
 
 /* ------------------------------------------------------------------------------------- writing */
@@ -53,8 +53,8 @@ struct file_writer {
     int descriptor;
     const char *path;
     uint64_t at, limit;
-    uint64_t begun;      /* up to where the disk was told to begin */
-    struct checksum sum; /* of the section */
+    uint64_t begun;    /* up to where the disk was told to begin */
+    XXH3_state_t *sum; /* of the section */
     const sembed_poll *poll;
     sembed_status status;
     sembed_error *error;
@@ -122,7 +122,7 @@ static void write_bytes(void *state, const void *bytes, size_t size)
                                        writer->path, strerror(written ? errno : ENOSPC));
             return;
         }
-        checksum_add(&writer->sum, from, (size_t)written);
+        XXH3_64bits_update(writer->sum, from, (size_t)written);
         writer->at += (uint64_t)written;
         from += written;
         size -= (size_t)written;
@@ -191,19 +191,23 @@ sembed_status image_write(int descriptor, const char *path, const struct image_c
                                  .at = sizeof(struct header),
                                  .limit = contents->limit,
                                  .poll = poll,
+                                 .sum = XXH3_createState(),
                                  .error = error};
     struct header header = {.format = FORMAT, .byte_order = BYTE_ORDER_MARK};
+    if (!writer.sum)
+        return error_no_memory(error, "a checksum");
     memcpy(header.magic, magic, sizeof magic);
     for (enum section i = 0; i < SECTIONS; i++) {
         struct section_entry *entry = &header.sections[i];
         writer.at += (alignments[i] - writer.at % alignments[i]) % alignments[i];
-        writer.sum = checksum_begin();
+        XXH3_64bits_reset(writer.sum);
         entry->offset = writer.at;
         write_section(&writer, contents, i);
         entry->size = writer.at - entry->offset;
-        entry->checksum = checksum_end(&writer.sum);
+        entry->checksum = XXH3_64bits_digest(writer.sum);
     }
     write_header(&writer, &header);
+    XXH3_freeState(writer.sum);
     if (writer.status == SEMBED_OK && fsync(descriptor) != 0)
         writer.status = error_set(error, SEMBED_IO, "%s: cannot write: %s", path, strerror(errno));
     return writer.status;
@@ -253,7 +257,7 @@ static sembed_status check_section(const struct image *image, const struct heade
                                    enum section section, const char *path, sembed_error *error)
 {
     struct archive_range range = section_of(&image->map, header, section);
-    if (checksum(range.data, range.size) == header->sections[section].checksum)
+    if (XXH3_64bits(range.data, range.size) == header->sections[section].checksum)
         return SEMBED_OK;
     char what[64] = "altered: ";
     strcat(what, section_names[section]);
@@ -321,7 +325,7 @@ sembed_status image_open_identity(int descriptor, const char *path, struct image
 
 sembed_status image_check_weights(const struct image *image, const char *path, sembed_error *error)
 {
-    if (checksum(image->weights.data, image->weights.size) == image->weights_checksum)
+    if (XXH3_64bits(image->weights.data, image->weights.size) == image->weights_checksum)
         return SEMBED_OK;
     return damaged(path, "altered: weights", error);
 }

@@ -7,7 +7,6 @@
  * same vector. With them right, opening must still stay within the file; what the model computes is then
  * nobody's to promise (image.h: against accidents, not against those who forge).
  */
-#include "core/base/checksum.h"
 #include "core/base/memory.h"
 #include "core/image/image.h"
 #include "core/model/compiled.h"
@@ -18,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #define MOST_NUMBERS 64 /* of a vector */
 
@@ -108,10 +108,10 @@ static void repair_checksums(unsigned char *bytes, size_t size)
         memcpy(place, entry, sizeof place);
         if (place[0] > size || place[1] > size - place[0])
             continue;
-        sum = checksum(bytes + place[0], place[1]);
+        sum = XXH3_64bits(bytes + place[0], place[1]);
         memcpy(entry + 16, &sum, sizeof sum);
     }
-    sum = checksum(bytes, end);
+    sum = XXH3_64bits(bytes, end);
     memcpy(bytes + end, &sum, sizeof sum);
 }
 

@@ -1,7 +1,6 @@
 /* core/base/archive and the tokenizer's tables through it: what is opened works like what was saved,
  * and what is cut short is refused. */
 #include "core/base/archive.h"
-#include "core/base/checksum.h"
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "core/text/tokenizer.h"
@@ -11,47 +10,6 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define LONGEST_SUMMED 5000
-
-static void fill_with_letters(char text[LONGEST_SUMMED])
-{
-    for (size_t i = 0; i < LONGEST_SUMMED; i++)
-        text[i] = (char)('a' + i % 26);
-}
-
-/* By libxxhash 0.8, of 241 bytes and more: zeros stand for those that a shorter text lacks. */
-static void checksum_is_the_published_one(void **state)
-{
-    (void)state;
-    char text[LONGEST_SUMMED];
-    static const struct {
-        size_t size;
-        uint64_t sum;
-    } published[] = {
-        {0, 0x5C5B5D5D40C59CE3u},    {3, 0x4E4416C10988935Bu},    {240, 0x8EFCDD3DE2046C95u},
-        {241, 0xBB0A906AF5B5C211u},  {256, 0x81C9C1C2F95365A6u},  {257, 0x108186A23F8B278Eu},
-        {1024, 0x5E6A406E127165A8u}, {1025, 0xC180534771FAC3F5u}, {1088, 0x94DE54C04A05382Fu},
-        {1089, 0xD88606CBD792C62Fu}, {5000, 0xEB0F5845C1EC4CC2u}};
-    fill_with_letters(text);
-    for (size_t i = 0; i < sizeof published / sizeof *published; i++)
-        assert_int_equal(checksum(text, published[i].size), published[i].sum);
-}
-
-static void checksum_comes_piece_by_piece(void **state)
-{
-    (void)state;
-    char text[LONGEST_SUMMED];
-    fill_with_letters(text);
-    for (size_t size = 0; size <= LONGEST_SUMMED; size += 1 + size / 4) {
-        for (size_t step = 1; step <= 1100; step += 1 + step / 64) {
-            struct checksum sum = checksum_begin();
-            for (size_t at = 0; at < size; at += step)
-                checksum_add(&sum, text + at, size - at < step ? size - at : step);
-            assert_int_equal(checksum_end(&sum), checksum(text, size));
-        }
-    }
-}
 
 /* ------------------------------------------------------------------------------------- in memory */
 
@@ -339,8 +297,6 @@ static void tables_that_lead_outside_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checksum_is_the_published_one),
-        cmocka_unit_test(checksum_comes_piece_by_piece),
         cmocka_unit_test(what_was_saved_is_opened),
         cmocka_unit_test(opening_refuses_what_does_not_fit),
         cmocka_unit_test(every_fixture_tokenizes_the_same),

@@ -3,7 +3,6 @@
  * foreign is never used and made anew; what is kept, and for how long.
  */
 #define _GNU_SOURCE
-#include "core/base/checksum.h"
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "core/model/compiled.h"
@@ -18,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <xxhash.h>
 
 /* ------------------------------------------------------------------------------------- sameness */
 
@@ -143,8 +143,8 @@ static void forge_identity(struct scene *scene, const char *line)
     char *place = memmem(identity, header.sections[0].size, line, strlen(line));
     assert_non_null(place);
     place[strlen(line)] ^= 1;
-    header.sections[0].checksum = checksum(identity, header.sections[0].size);
-    header.checksum = checksum(&header, offsetof(struct laid_out, checksum));
+    header.sections[0].checksum = XXH3_64bits(identity, header.sections[0].size);
+    header.checksum = XXH3_64bits(&header, offsetof(struct laid_out, checksum));
     memcpy(data, &header, sizeof header);
     assert_made_anew(scene, data, size);
     free(data);

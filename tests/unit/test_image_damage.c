@@ -1,6 +1,5 @@
 /* Images that are cut short or altered: never used, and made anew. */
 #define _GNU_SOURCE
-#include "core/base/checksum.h"
 #include "core/base/memory.h"
 #include "core/model/compiled.h"
 #include "tests/unit/folder.h"
@@ -10,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 static void truncated_images_are_made_anew(void **state)
 {
@@ -79,7 +79,7 @@ static void impossible_sections_are_refused(void **state)
             struct laid_out bad = good;
             bad.sections[i].offset = places[j].offset;
             bad.sections[i].size = places[j].size;
-            bad.checksum = checksum(&bad, offsetof(struct laid_out, checksum));
+            bad.checksum = XXH3_64bits(&bad, offsetof(struct laid_out, checksum));
             memcpy(opened.data, &bad, sizeof bad);
             assert_made_anew(&opened.scene, opened.data, size);
         }
@@ -162,8 +162,8 @@ static void sum_up_again(unsigned char *data, struct laid_out header)
 {
     for (size_t i = 0; i < 4; i++)
         header.sections[i].checksum =
-            checksum(data + header.sections[i].offset, header.sections[i].size);
-    header.checksum = checksum(&header, offsetof(struct laid_out, checksum));
+            XXH3_64bits(data + header.sections[i].offset, header.sections[i].size);
+    header.checksum = XXH3_64bits(&header, offsetof(struct laid_out, checksum));
     memcpy(data, &header, sizeof header);
 }
 
