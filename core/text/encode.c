@@ -19,6 +19,7 @@
 #define POLL_SPLITS 4096
 #define POLL_BYTES  ((size_t)1 << 20)
 #define LONG_TEXT   ((size_t)64 << 10) /* one that takes more memory than a trim leaves */
+#define LARGE_TEXT  ((size_t)1 << 20)  /* one whose memory the system shall have back */
 
 struct tokenizer_scratch {
     struct aligned_text text;
@@ -67,8 +68,11 @@ void tokenizer_scratch_trim(struct tokenizer_scratch *scratch)
 {
     if (scratch->longest <= LONG_TEXT)
         return;
+    bool large = scratch->longest > LARGE_TEXT;
     free_buffers(scratch);
     *scratch = (struct tokenizer_scratch){0};
+    if (large)
+        memory_trim();
 }
 
 /* ------------------------------------------------------------------------------- encodings */
