@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOST_NUMBERS 128
 
@@ -31,7 +32,8 @@ struct attempt {
     void (*run)(const struct attempt *attempt, struct outcome *outcome);
 };
 
-static const char *cache;
+static const char *cache,
+    *links;               /* folders: of images; a model path with a link that leads out of it */
 static char message[512]; /* of the last error */
 static sembed_context *context;
 static const struct sembed_model *bi_encoder, *cross_encoder;
@@ -166,6 +168,23 @@ static void run_registry(const struct attempt *attempt, struct outcome *outcome)
     snprintf(message, sizeof message, "%s", error.message);
 }
 
+/* A link that leads out of the model path is refused also where there is no memory to follow it. */
+static void run_refusal(const struct attempt *attempt, struct outcome *outcome)
+{
+    sembed_registry *registry = NULL;
+    const struct sembed_model *model = NULL;
+    sembed_error error = {0};
+    outcome->status = sembed_registry_create(links, &registry, &error);
+    if (outcome->status == SEMBED_OK)
+        outcome->status =
+            sembed_registry_acquire(registry, attempt->argument, NULL, &model, &error);
+    outcome->numbers[0] = model != NULL;
+    if (outcome->status == SEMBED_IO && strstr(error.message, "leads out of the model path"))
+        outcome->status = SEMBED_OK;
+    sembed_registry_destroy(registry);
+    snprintf(message, sizeof message, "%s", error.message);
+}
+
 /* A connection of its own; the numbers are the first row's BLOB or number. */
 static void run_sql(const struct attempt *attempt, struct outcome *outcome)
 {
@@ -204,6 +223,7 @@ static const struct attempt attempts[] = {
     {"write an image", "cross-bert", run_compile},
     {"read an image", "tiny-bert", run_image},
     {"find a model", "cross-bert", run_registry},
+    {"refuse a link", "linked", run_refusal},
     {"embed", "bi", run_compute},
     {"score", "cross", run_compute},
     {"tokenize", "", run_tokenize},
@@ -283,6 +303,13 @@ static void torture(const struct attempt *attempt, size_t step)
     fflush(stdout);
 }
 
+static bool add_link(const char *folder)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/link.txt", folder);
+    return symlink("/dev/null", path) == 0;
+}
+
 static void prepare(void)
 {
     struct sembed_model *models[2];
@@ -291,6 +318,11 @@ static void prepare(void)
     sembed_error error = {0}, notice = {0};
     char path[512];
     cache = folder_create();
+    links = folder_create();
+    char *linked = folder_copy_fixture("tiny-bert");
+    snprintf(path, sizeof path, "%s/linked", links);
+    if (rename(linked, path) != 0 || !add_link(path))
+        exit(1);
     setenv("SEMBED_MODEL_PATH", fixtures_folder(), 1);
     setenv("SEMBED_CACHE", "", 1);
     for (int i = 0; i < 2; i++) {
@@ -315,5 +347,6 @@ int main(int count, char **arguments)
         if (count < 3 || strstr(attempts[i].name, arguments[2]))
             torture(&attempts[i], step ? step : 1);
     folder_remove((char *)cache);
+    folder_remove((char *)links);
     return 0;
 }
