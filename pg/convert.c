@@ -127,7 +127,7 @@ int vector_check(ArrayType *vector)
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
                         errmsg("a vector must be a one-dimensional array, this has %d dimensions",
                                ARR_NDIM(vector))));
-    if (array_contains_nulls(vector))
+    if (ARR_HASNULL(vector) && array_contains_nulls(vector))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                         errmsg("a vector must not contain NULL")));
     return ARR_DIMS(vector)[0];

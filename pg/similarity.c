@@ -53,8 +53,13 @@ static bool is_constant(const FmgrInfo *function, int argument)
 static bool is_repeated(const struct repeated_vector *repeated, const float *vector, int dimensions)
 {
     return repeated->dimensions == dimensions &&
-           (repeated->constant ||
-            memcmp(repeated->content, vector, dimensions * sizeof(float)) == 0);
+           memcmp(repeated->content, vector, dimensions * sizeof(float)) == 0;
+}
+
+static double with_repeated(const struct repeated_vector *repeated, const float *vector)
+{
+    return sembed_cos_sim_prepared(repeated->numbers, repeated->length, vector,
+                                   repeated->dimensions);
 }
 
 /* Prepares the side whose first number was that of the last call, if there is one. */
@@ -93,15 +98,24 @@ PG_FUNCTION_INFO_V1(sembed_sql_similarity);
 /* cos_sim(real[], real[]) → double precision, and so the others */
 Datum sembed_sql_cos_sim(PG_FUNCTION_ARGS)
 {
-    ArrayType *a = PG_GETARG_ARRAYTYPE_P(0);
-    ArrayType *b = PG_GETARG_ARRAYTYPE_P(1);
-    int dimensions = vector_check_pair(a, b);
-    const float *const sides[2] = {vector_elements(a), vector_elements(b)};
     struct repeated_vector *repeated = repeated_vector_of(fcinfo);
+    const float *sides[2];
+    ArrayType *a, *b;
+    int dimensions;
 
+    if (repeated
+            ->constant) { /* the case that a scan of a table is: the other side alone is looked at */
+        b = PG_GETARG_ARRAYTYPE_P(1 - repeated->side);
+        if (vector_check(b) == repeated->dimensions)
+            PG_RETURN_FLOAT8(with_repeated(repeated, vector_elements(b)));
+    }
+    a = PG_GETARG_ARRAYTYPE_P(0);
+    b = PG_GETARG_ARRAYTYPE_P(1);
+    dimensions = vector_check_pair(a, b);
+    sides[0] = vector_elements(a);
+    sides[1] = vector_elements(b);
     if (is_repeated(repeated, sides[repeated->side], dimensions))
-        PG_RETURN_FLOAT8(sembed_cos_sim_prepared(repeated->numbers, repeated->length,
-                                                 sides[1 - repeated->side], dimensions));
+        PG_RETURN_FLOAT8(with_repeated(repeated, sides[1 - repeated->side]));
     look_for_repeated(repeated, fcinfo->flinfo, sides, dimensions);
     PG_RETURN_FLOAT8(sembed_cos_sim(sides[0], sides[1], dimensions));
 }
