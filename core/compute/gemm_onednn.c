@@ -155,6 +155,15 @@ static bool product_is(const struct compiled *product, const struct gemm_shape *
            product->shape.rounds == shape->rounds;
 }
 
+/* Steps of any length, such as those of rounded rows, come to lie evenly spread where they are multiplied
+ * by the golden ratio (Knuth, The Art of Computer Programming, 6.4). */
+static size_t set_of(const struct gemm_shape *shape, size_t rows)
+{
+    const uint64_t ratio = 0x9E3779B97F4A7C15u; /* of 2⁶⁴ */
+    uint64_t number = rows + 31 * (shape->outputs + 31 * shape->inputs);
+    return (size_t)(number * ratio >> 57) % SETS;
+}
+
 /* The set's product for this shape and number of rows; made in the place of its least recently used
  * one where it is not there. */
 static sembed_status find_product(struct onednn_session *session,
@@ -162,8 +171,7 @@ static sembed_status find_product(struct onednn_session *session,
                                   struct compiled **found, sembed_error *error)
 {
     const struct gemm_shape *shape = &weights->shape;
-    size_t hash = (rows * 31 + shape->outputs) * 31 + shape->inputs;
-    struct compiled *set = session->products[(hash ^ hash >> 7) % SETS];
+    struct compiled *set = session->products[set_of(shape, rows)];
     struct compiled *oldest = set;
     session->clock++;
     for (size_t way = 0; way < WAYS; way++) {
