@@ -18,6 +18,17 @@ static sembed_status fail_with(struct argument argument, const char *found, semb
                          "expected a BLOB of float32 or a JSON array of numbers, found %s", found);
 }
 
+/* From any address. */
+static sembed_status copy_values(struct vector *vector, const void *data, sembed_error *error)
+{
+    size_t size = vector->count * sizeof(float);
+    vector->copy = sqlite3_malloc64(size);
+    if (!vector->copy)
+        return error_no_memory(error, "a vector");
+    vector->values = memcpy(vector->copy, data, size);
+    return SEMBED_OK;
+}
+
 static sembed_status read_blob(sqlite3_value *value, struct argument argument,
                                struct vector *vector, sembed_error *error)
 {
@@ -37,9 +48,12 @@ static sembed_status read_blob(sqlite3_value *value, struct argument argument,
                          (long long)size);
         return fail_with(argument, found, error);
     }
-    *vector = (struct vector){.values = data, .count = size / sizeof(float)};
+    *vector = (struct vector){.count = size / sizeof(float)};
     /* A program may bind memory at any address. */
-    return (uintptr_t)data % _Alignof(float) ? vector_own(vector, error) : SEMBED_OK;
+    if ((uintptr_t)data % _Alignof(float))
+        return copy_values(vector, data, error);
+    vector->values = data;
+    return SEMBED_OK;
 }
 
 /* What vector_read keeps of constant JSON. */
@@ -153,14 +167,7 @@ sembed_status vector_read_pair(sqlite3_context *context, const char *function, i
 
 sembed_status vector_own(struct vector *vector, sembed_error *error)
 {
-    if (vector->copy)
-        return SEMBED_OK;
-    size_t size = vector->count * sizeof(float);
-    vector->copy = sqlite3_malloc64(size);
-    if (!vector->copy)
-        return error_no_memory(error, "a vector");
-    vector->values = memcpy(vector->copy, vector->values, size);
-    return SEMBED_OK;
+    return vector->copy ? SEMBED_OK : copy_values(vector, vector->values, error);
 }
 
 void vector_free(struct vector *vector)
