@@ -372,7 +372,8 @@ static double began_at(struct worker *worker)
 
 /*
  * Ends the statement by a cancel request. One that comes before the server has begun with the statement
- * is nothing to it, as PostgreSQL defines it, and only such a one is made again.
+ * is nothing to it, as PostgreSQL defines it, and only such a one is made again: one that was asked for
+ * before the statement began, for when the signal came between asking and its return nobody knows.
  */
 static void cancel(struct worker *worker, unsigned work)
 {
@@ -384,15 +385,14 @@ static void cancel(struct worker *worker, unsigned work)
         return;
     sleep_ms(random_ms(worker, work));
     PGcancel *handle = PQgetCancel(connection);
-    double called, processor, returned;
+    double called, processor, asked;
     bool answered = false;
     do {
-        called = milliseconds(), processor = processor_ms(pid);
+        called = milliseconds(), processor = processor_ms(pid), asked = wall_clock();
         if (!PQcancel(handle, message, sizeof message))
             complain("PQcancel: %s", message);
-        returned = wall_clock();
         while (!(answered = wait_for_answer(connection, LONGEST_MS)) &&
-               !goes_on(pid, called, processor) && began_at(worker) < returned)
+               !goes_on(pid, called, processor) && began_at(worker) < asked)
             ;
         if (!answered && !goes_on(pid, called, processor))
             note_asked_again();
