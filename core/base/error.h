@@ -27,10 +27,16 @@ static inline int poll_wants_stop(const sembed_poll *poll)
     return poll && poll->check && poll->check(poll->state);
 }
 
-/* The same for step i of a long loop of small steps: asks at every 65536th. */
+/* The same for step i of a long loop: asks at each step that is the last of `interval`. */
+static inline int poll_wants_stop_every(const sembed_poll *poll, size_t i, size_t interval)
+{
+    return i % interval == interval - 1 && poll_wants_stop(poll);
+}
+
+/* The same for small steps: asks at every 65536th. */
 static inline int poll_wants_stop_at(const sembed_poll *poll, size_t i)
 {
-    return (i & 0xFFFF) == 0xFFFF && poll_wants_stop(poll);
+    return poll_wants_stop_every(poll, i, 0x10000);
 }
 
 /* The same for a loop whose steps are of any size: asks when `at` has come by *next, which it moves on

@@ -331,14 +331,11 @@ sembed_status gemm_run(const struct gemm_weights *weights, struct gemm_session *
         return error_set(error, SEMBED_LIMIT, "%zu rows are too many for one matrix product", rows);
     if (!*state && engine->session_create)
         status = engine->session_create(state, error);
-    if (status == SEMBED_OK && groups > 0 && engine->treats_rows_alike(weights->packed))
-        return engine->multiply(weights->packed, *state, x, rows, y, error);
-    if (status == SEMBED_OK && groups > 0 && engine->multiply_groups)
-        return engine->multiply_groups(weights->packed, *state, x, starts, groups, y, error);
-    for (size_t i = 0; i < groups && status == SEMBED_OK; i++) {
+    size_t step = engine->takes_groups(weights->packed) ? groups : 1;
+    for (size_t i = 0; i < groups && status == SEMBED_OK; i += step) {
         size_t before = starts[i] - starts[0];
         status = engine->multiply(weights->packed, *state, (const char *)x + before * x_row,
-                                  starts[i + 1] - starts[i], (char *)y + before * y_row, error);
+                                  starts + i, step, (char *)y + before * y_row, error);
     }
     return status;
 }

@@ -38,16 +38,13 @@ struct gemm_engine {
     /* The rows that are multiplied for so many, see gemm_padded_rows; NULL: those alone. */
     size_t (*padded_rows)(const void *packed, size_t rows);
 
-    /* y = activation(x·weightᵀ + bias) for one group, or for all where rows are treated alike; x and
-     * y have room for padded_rows. The activation in float32 alone, the bias not in int8. */
-    sembed_status (*multiply)(const void *packed, void *session, const void *x, size_t rows,
-                              void *y, sembed_error *error);
+    /* Whether multiply takes all groups of a call at once; else it gets one after the other. */
+    bool (*takes_groups)(const void *packed);
 
-    /* The same for all groups of gemm_run, where an engine has something better than one by one;
-     * else NULL, and where it is there multiply may be. */
-    sembed_status (*multiply_groups)(const void *packed, void *session, const void *x,
-                                     const size_t *starts, size_t groups, void *y,
-                                     sembed_error *error);
+    /* y = activation(x·weightᵀ + bias); groups, x and y as in gemm_run. The activation in float32 alone,
+     * the bias not in int8. */
+    sembed_status (*multiply)(const void *packed, void *session, const void *x,
+                              const size_t *starts, size_t groups, void *y, sembed_error *error);
 };
 
 extern const struct gemm_engine gemm_openblas;

@@ -294,12 +294,13 @@ static size_t onednn_padded_rows(const void *packed, size_t rows)
     return rounded < 2 ? 2 : rounded / step * step;
 }
 
-static sembed_status onednn_multiply(const void *packed, void *state, const void *x, size_t rows,
-                                     void *y, sembed_error *error)
+static sembed_status onednn_multiply(const void *packed, void *state, const void *x,
+                                     const size_t *starts, size_t groups, void *y,
+                                     sembed_error *error)
 {
     const struct onednn_weights *weights = packed;
     struct onednn_session *session = state;
-    size_t padded = onednn_padded_rows(packed, rows);
+    size_t padded = onednn_padded_rows(packed, starts[groups] - starts[0]);
     struct compiled *product;
     int threads = onednn_begin();
     sembed_status status = find_product(session, weights, padded, &product, error);
@@ -348,5 +349,6 @@ const struct gemm_engine gemm_onednn = {
     .session_trim = onednn_session_trim,
     .treats_rows_alike = onednn_treats_rows_alike,
     .padded_rows = onednn_padded_rows,
+    .takes_groups = onednn_treats_rows_alike,
     .multiply = onednn_multiply,
 };

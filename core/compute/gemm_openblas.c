@@ -228,25 +228,24 @@ static sembed_status multiply_periods(const struct openblas_weights *weights,
     return status;
 }
 
-static sembed_status openblas_multiply_groups(const void *packed, void *state, const void *x,
-                                              const size_t *starts, size_t groups, void *y,
-                                              sembed_error *error)
+static bool openblas_takes_groups(const void *packed)
+{
+    return ((const struct openblas_weights *)packed)->period != 0;
+}
+
+static sembed_status openblas_multiply(const void *packed, void *state, const void *x,
+                                       const size_t *starts, size_t groups, void *y,
+                                       sembed_error *error)
 {
     const struct openblas_weights *weights = packed;
     const struct gemm_shape *shape = &weights->shape;
-    sembed_status status = SEMBED_OK;
-    if (weights->period)
-        status = multiply_periods(weights, state, x, starts, groups, y, error);
-    for (size_t i = 0; i < groups && !weights->period && status == SEMBED_OK; i++) {
-        size_t before = starts[i] - starts[0];
-        status =
-            openblas_product(weights->weight, shape->outputs, shape->inputs,
-                             (const float *)x + before * shape->inputs, starts[i + 1] - starts[i],
-                             (float *)y + before * shape->outputs, error);
-    }
+    size_t rows = starts[groups] - starts[0];
+    sembed_status status =
+        weights->period
+            ? multiply_periods(weights, state, x, starts, groups, y, error)
+            : openblas_product(weights->weight, shape->outputs, shape->inputs, x, rows, y, error);
     if (status == SEMBED_OK)
-        kernels()->bias_activate(shape->activation, weights->bias, starts[groups] - starts[0],
-                                 shape->outputs, y);
+        kernels()->bias_activate(shape->activation, weights->bias, rows, shape->outputs, y);
     return status;
 }
 
@@ -263,5 +262,6 @@ const struct gemm_engine gemm_openblas = {
     .session_destroy = openblas_session_destroy,
     .session_trim = openblas_session_trim,
     .treats_rows_alike = openblas_treats_rows_alike,
-    .multiply_groups = openblas_multiply_groups,
+    .takes_groups = openblas_takes_groups,
+    .multiply = openblas_multiply,
 };

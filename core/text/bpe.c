@@ -346,7 +346,7 @@ static sembed_status read_merge_list(struct merge_reader *reader, const struct j
         size_t count = 0;
         do {
             status = read_merge(reader, &json, file, strings, error);
-            if (status == SEMBED_OK && ++count % POLL_INTERVAL == 0 && poll_wants_stop(poll))
+            if (status == SEMBED_OK && poll_wants_stop_every(poll, count++, POLL_INTERVAL))
                 status = error_canceled(error);
         } while (status == SEMBED_OK && json_reader_take(&json, ','));
     }

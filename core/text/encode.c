@@ -216,7 +216,7 @@ static sembed_status emit_splits(struct job *job)
 {
     const struct splits *splits = &job->scratch->splits;
     for (size_t i = 0; i < splits->count; i++) {
-        if (i % POLL_SPLITS == POLL_SPLITS - 1 && poll_wants_stop(job->poll))
+        if (poll_wants_stop_every(job->poll, i, POLL_SPLITS))
             return error_canceled(job->error);
         struct split split = splits->items[i];
         sembed_status status;

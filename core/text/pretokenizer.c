@@ -438,7 +438,7 @@ sembed_status pretokenizer_apply(const struct pretokenizer *pretokenizer,
         scratch->other_splits.count = 0;
         aligned_text_clear(&scratch->other_text, text->tracked);
         for (size_t j = 0; j < splits->count; j++) {
-            if (j % 4096 == 4095 && poll_wants_stop(poll))
+            if (poll_wants_stop_every(poll, j, 4096))
                 return error_canceled(error);
             sembed_status status = apply_step(step, &pass, splits->items[j], &scratch->other_text);
             if (status != SEMBED_OK)

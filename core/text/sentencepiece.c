@@ -210,7 +210,7 @@ static sembed_status read_pieces(struct sentencepiece *model, const sembed_poll 
             return error_set(error, SEMBED_MALFORMED,
                              "%s: piece %zu: expected a text in UTF-8, a score and a type",
                              model->path, i);
-        if (++i % POLL_INTERVAL == 0 && poll_wants_stop(poll))
+        if (poll_wants_stop_every(poll, i++, POLL_INTERVAL))
             return error_canceled(error);
     }
     return SEMBED_OK;

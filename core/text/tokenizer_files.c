@@ -115,7 +115,7 @@ static sembed_status read_lines(const char *path, const struct file_map *map,
             vocabulary, text + at, without_trailing_space(text + at, length), line, error);
         if (status != SEMBED_OK)
             return status;
-        if (line % POLL_INTERVAL == POLL_INTERVAL - 1 && poll_wants_stop(poll))
+        if (poll_wants_stop_every(poll, line, POLL_INTERVAL))
             return error_canceled(error);
         at += length + 1;
     }

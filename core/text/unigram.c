@@ -143,7 +143,7 @@ static sembed_status build_trie(struct unigram *model, const struct vocabulary *
     for (size_t i = 0; i < model->count; i++) {
         size_t length;
         const char *text = vocabulary_token(vocabulary, (uint32_t)i, &length);
-        if (i % POLL_PIECES == POLL_PIECES - 1 && poll_wants_stop(poll)) {
+        if (poll_wants_stop_every(poll, i, POLL_PIECES)) {
             status = error_canceled(error);
             goto cleanup;
         }
@@ -198,7 +198,7 @@ sembed_status unigram_create_from_pieces(const char *name, const struct unigram_
     sembed_status status = begin_model(&builder, name, vocabulary, error);
     for (size_t i = 0; status == SEMBED_OK && i < count; i++)
         status =
-            i % POLL_PIECES == POLL_PIECES - 1 && poll_wants_stop(poll)
+            poll_wants_stop_every(poll, i, POLL_PIECES)
                 ? error_canceled(error)
                 : add_piece(&builder, pieces[i].text, pieces[i].length, pieces[i].score, error);
     if (status == SEMBED_OK)

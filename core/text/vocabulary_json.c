@@ -37,7 +37,7 @@ sembed_status vocabulary_read_ids(const struct json_file *file, const char *key,
         size_t count = 0;
         do {
             status = read_entry(&reader, file, key, &token, vocabulary, error);
-            if (status == SEMBED_OK && ++count % POLL_INTERVAL == 0 && poll_wants_stop(poll))
+            if (status == SEMBED_OK && poll_wants_stop_every(poll, count++, POLL_INTERVAL))
                 status = error_canceled(error);
         } while (status == SEMBED_OK && json_reader_take(&reader, ','));
     }

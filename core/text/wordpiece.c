@@ -22,7 +22,7 @@ static sembed_status collect_continuing(struct wordpiece *model, const char *pre
     size_t limit = vocabulary_id_limit(model->initial);
     for (size_t id = 0; id < limit; id++) {
         size_t length;
-        if (id % 4096 == 4095 && poll_wants_stop(poll))
+        if (poll_wants_stop_every(poll, id, 4096))
             return error_canceled(error);
         const char *token = vocabulary_token(model->initial, (uint32_t)id, &length);
         if (!token || length < prefix_length || memcmp(token, prefix, prefix_length) != 0 ||
