@@ -23,7 +23,7 @@ SEMBED_MUST_CHECK sembed_status openblas_product(const float *weight, size_t out
 
 /*
  * The rows of a period for products of that shape, and the fewest rows that such a product has to have;
- * period 0: each group is to be multiplied by itself. It is found out by some products, 10 ms, when it
+ * period 0: each group is to be multiplied by itself. It is found out by some products, 5 to 10 ms, when it
  * is asked for the first time in a process.
  */
 SEMBED_MUST_CHECK sembed_status openblas_period(const struct gemm_shape *shape, size_t *period,
