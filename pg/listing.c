@@ -10,8 +10,22 @@
 struct listed_model {
     char *name, *folder;
     const char *precision;
-    const sembed_model *model; /* NULL: not loaded in this backend */
+    bool loaded;            /* in this backend */
+    sembed_model_info info; /* of one that is loaded */
 };
+
+/* A model may be given up between two rows: another call of the statement may be its transaction's first
+ * to look after the models. */
+static sembed_model_info copy_info(const sembed_model *model)
+{
+    sembed_model_info info;
+
+    sembed_model_describe(model, &info);
+    info.architecture = pstrdup(info.architecture);
+    info.similarity = pstrdup(info.similarity);
+    info.name = info.folder = NULL; /* the listing's are those that count */
+    return info;
+}
 
 /* The core's listing in palloc'd memory, so that an error between two rows loses nothing. */
 static struct listed_model *copy_listing(const sembed_listing *listing)
@@ -21,9 +35,12 @@ static struct listed_model *copy_listing(const sembed_listing *listing)
     for (size_t i = 0; i < listing->count; i++) {
         const sembed_listing_entry *entry = &listing->entries[i];
 
-        copy[i] =
-            (struct listed_model){convert_message(entry->name), convert_message(entry->folder),
-                                  entry->precision, entry->model};
+        copy[i] = (struct listed_model){.name = convert_message(entry->name),
+                                        .folder = convert_message(entry->folder),
+                                        .precision = entry->precision,
+                                        .loaded = entry->model != NULL};
+        if (entry->model)
+            copy[i].info = copy_info(entry->model);
     }
     return copy;
 }
@@ -54,24 +71,23 @@ static HeapTuple listing_row(TupleDesc columns, const struct listed_model *liste
 {
     Datum values[LISTING_COLUMNS] = {0};
     bool nulls[LISTING_COLUMNS] = {0};
-    sembed_model_info info;
+    const sembed_model_info *info = &listed->info;
 
     values[0] = CStringGetTextDatum(listed->name);
     values[1] = CStringGetTextDatum(listed->folder);
-    values[2] = BoolGetDatum(listed->model != NULL);
+    values[2] = BoolGetDatum(listed->loaded);
     values[3] = CStringGetTextDatum(listed->precision);
-    if (listed->model) {
-        sembed_model_describe(listed->model, &info);
-        values[4] = CStringGetTextDatum(info.architecture);
-        values[5] = Int64GetDatum((int64)info.dimensions);
-        values[6] = Int64GetDatum((int64)info.max_tokens);
-        values[7] = Int64GetDatum((int64)info.layers);
-        values[8] = Int64GetDatum((int64)info.parameters);
-        values[9] = CStringGetTextDatum(info.similarity);
-        values[10] = Int64GetDatum((int64)info.labels);
-        values[11] = Int64GetDatum((int64)info.private_bytes);
-        values[12] = Int64GetDatum((int64)info.shared_bytes);
-        values[13] = Float8GetDatum(info.load_milliseconds);
+    if (listed->loaded) {
+        values[4] = CStringGetTextDatum(info->architecture);
+        values[5] = Int64GetDatum((int64)info->dimensions);
+        values[6] = Int64GetDatum((int64)info->max_tokens);
+        values[7] = Int64GetDatum((int64)info->layers);
+        values[8] = Int64GetDatum((int64)info->parameters);
+        values[9] = CStringGetTextDatum(info->similarity);
+        values[10] = Int64GetDatum((int64)info->labels);
+        values[11] = Int64GetDatum((int64)info->private_bytes);
+        values[12] = Int64GetDatum((int64)info->shared_bytes);
+        values[13] = Float8GetDatum(info->load_milliseconds);
     } else {
         memset(nulls + 4, true, LISTING_COLUMNS - 4);
     }

@@ -60,6 +60,18 @@ SET sembed.threads = 0;
 SET sembed.threads = 257;
 RESET sembed.threads;
 
+-- A model that is given up between two rows of the listing, by the same statement.
+\set all_models :models /all
+SET sembed.model_path = :'all_models';
+SELECT count(embed(name, 'river')) FROM unnest(ARRAY['tiny-bert', 'plain', 'prompts', 'roberta']) AS name;
+SET sembed.max_loaded = 1;
+SELECT (listed).name, (listed).architecture, (listed).similarity, cardinality(embedding)
+FROM (SELECT sembed_models() AS listed, embed('plain', 'river ' || i) AS embedding FROM generate_series(1, 1) AS i OFFSET 0) AS rows
+WHERE (listed).loaded;
+SELECT name FROM sembed_models WHERE loaded;
+RESET sembed.max_loaded;
+RESET sembed.model_path;
+
 -- Which folders the server reads is the administrator's to say.
 SET client_min_messages = error;
 DROP ROLE IF EXISTS regress_sembed_reader;
