@@ -23,6 +23,7 @@ static Datum compare(FunctionCallInfo fcinfo, similarity_function similarity)
 struct repeated_vector {
     float *content;  /* [room]; a copy, for what an argument points to may be overwritten */
     double *numbers; /* [room]; aligned, for reading across two cache lines takes twice as long */
+    void *block;     /* what numbers lie in */
     double length;
     int room;
     int dimensions; /* 0: none yet */
@@ -62,6 +63,26 @@ static double with_repeated(const struct repeated_vector *repeated, const float 
                                    repeated->dimensions);
 }
 
+/* Makes room for a vector, and gives up that for a shorter one: vectors may grow from row to row. */
+static void reserve(struct repeated_vector *repeated, MemoryContext memory, int dimensions)
+{
+    float *content = repeated->content;
+    void *block = repeated->block;
+
+    if (repeated->room >= dimensions)
+        return;
+    repeated->dimensions = repeated->room = 0;
+    repeated->content = repeated->block = NULL;
+    if (content)
+        pfree(content);
+    if (block)
+        pfree(block);
+    repeated->content = MemoryContextAlloc(memory, dimensions * sizeof(float));
+    repeated->block = MemoryContextAlloc(memory, dimensions * sizeof(double) + CACHE_LINE);
+    repeated->numbers = (double *)TYPEALIGN(CACHE_LINE, repeated->block);
+    repeated->room = dimensions;
+}
+
 /* Prepares the side whose first number was that of the last call, if there is one. */
 static void look_for_repeated(struct repeated_vector *repeated, const FmgrInfo *function,
                               const float *const sides[2], int dimensions)
@@ -74,14 +95,7 @@ static void look_for_repeated(struct repeated_vector *repeated, const FmgrInfo *
     repeated->first[1] = sides[1][0];
     if (side < 0)
         return;
-    if (repeated->room < dimensions) {
-        repeated->dimensions = repeated->room = 0;
-        repeated->content = MemoryContextAlloc(function->fn_mcxt, dimensions * sizeof(float));
-        repeated->numbers = (double *)TYPEALIGN(
-            CACHE_LINE,
-            MemoryContextAlloc(function->fn_mcxt, dimensions * sizeof(double) + CACHE_LINE));
-        repeated->room = dimensions;
-    }
+    reserve(repeated, function->fn_mcxt, dimensions);
     memcpy(repeated->content, sides[side], dimensions * sizeof(float));
     repeated->length = sembed_cos_sim_prepare(sides[side], dimensions, repeated->numbers);
     repeated->dimensions = dimensions;

@@ -48,6 +48,11 @@ FROM compared WHERE i % 3 = 0;
 DROP FUNCTION next_to_others, alone;
 DROP TABLE compared;
 
+-- Vectors that grow from row to row and begin alike: what is kept of one does not pile up.
+SELECT n, (SELECT sum(total_bytes) < 50000000 FROM pg_backend_memory_contexts) AS small
+FROM (SELECT count(cos_sim(v, v)) AS n FROM (SELECT array_fill(1::real, ARRAY[n]) AS v FROM generate_series(1, 6000) AS n) AS vectors
+      OFFSET 0) AS similarities;
+
 -- similarity: the one that the model was made for, config_sentence_transformers.json's.
 \getenv models SEMBED_REGRESS_MODELS
 \set all_models :models /all
