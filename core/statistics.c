@@ -20,24 +20,36 @@ static double root_of_product(double xx, double yy)
     return isnormal(product) ? sqrt(product) : sqrt(xx) * sqrt(yy);
 }
 
-/* Sums are divided last, so that the mean of ranks in any order is exact: reversed series give −1. */
-double sembed_pearson(const double *x, const double *y, size_t n)
+/* Sums are divided last, so that the mean of ranks in any order is exact: reversed series give −1.
+ * False: it was to stop. */
+static bool correlate(const double *x, const double *y, size_t n, const sembed_poll *poll,
+                      double *correlation)
 {
     double sum_x = 0, sum_y = 0, xy = 0, xx = 0, yy = 0;
     for (size_t i = 0; i < n; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return false;
         sum_x += x[i];
         sum_y += y[i];
     }
     for (size_t i = 0; i < n; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return false;
         double dx = x[i] - sum_x / (double)n, dy = y[i] - sum_y / (double)n;
         xy += dx * dy;
         xx += dx * dx;
         yy += dy * dy;
     }
-    if (n < 2 || !(xx > 0) || !(yy > 0))
-        return NAN;
-    double r = xy / root_of_product(xx, yy);
-    return r > 1 ? 1 : r < -1 ? -1 : r;
+    double r = n < 2 || !(xx > 0) || !(yy > 0) ? NAN : xy / root_of_product(xx, yy);
+    *correlation = r > 1 ? 1 : r < -1 ? -1 : r;
+    return true;
+}
+
+double sembed_pearson(const double *x, const double *y, size_t n)
+{
+    double correlation = NAN;
+    (void)correlate(x, y, n, NULL, &correlation);
+    return correlation;
 }
 
 struct ranked {
@@ -106,28 +118,36 @@ static sembed_status sort(struct ranking *ranking, sembed_error *error)
 static sembed_status rank_values(struct ranking *ranking, const double *values, double *ranks,
                                  sembed_error *error)
 {
-    for (size_t i = 0; i < ranking->n; i++)
+    for (size_t i = 0; i < ranking->n; i++) {
+        if (poll_wants_stop_at(ranking->poll, i))
+            return error_canceled(error);
         ranking->order[i] = (struct ranked){values[i], i};
+    }
     sembed_status status = sort(ranking, error);
     if (status != SEMBED_OK)
         return status;
     const struct ranked *order = ranking->order;
     for (size_t first = 0, stop; first < ranking->n; first = stop) {
-        for (stop = first + 1; stop < ranking->n && order[stop].value == order[first].value;)
-            stop++;
+        for (stop = first + 1; stop < ranking->n && order[stop].value == order[first].value; stop++)
+            if (poll_wants_stop_at(ranking->poll, stop))
+                return error_canceled(error);
         double shared = ((double)first + (double)stop + 1) / 2;
-        for (size_t i = first; i < stop; i++)
+        for (size_t i = first; i < stop; i++) {
+            if (poll_wants_stop_at(ranking->poll, i))
+                return error_canceled(error);
             ranks[order[i].place] = shared;
+        }
     }
     return SEMBED_OK;
 }
 
-static bool any_nan(const double *numbers, size_t n)
+/* The first number that is NaN, or that poll stopped before; n: there is none. */
+static size_t find_nan(const double *numbers, size_t n, const sembed_poll *poll, bool *canceled)
 {
-    for (size_t i = 0; i < n; i++)
-        if (isnan(numbers[i]))
-            return true;
-    return false;
+    size_t i = 0;
+    for (; i < n && !isnan(numbers[i]) && !*canceled; i++)
+        *canceled = poll_wants_stop_at(poll, i);
+    return i;
 }
 
 sembed_status sembed_spearman(const double *x, const double *y, size_t n, const sembed_poll *poll,
@@ -135,8 +155,12 @@ sembed_status sembed_spearman(const double *x, const double *y, size_t n, const 
 {
     struct ranking ranking = {.n = n, .poll = poll};
     sembed_status status = SEMBED_OK;
+    bool canceled = false;
     *correlation = NAN;
-    if (any_nan(x, n) || any_nan(y, n))
+    bool ranks = find_nan(x, n, poll, &canceled) == n && find_nan(y, n, poll, &canceled) == n;
+    if (canceled)
+        return error_canceled(error);
+    if (!ranks)
         return SEMBED_OK; /* as the reference: a NaN has no rank */
     ranking.order = memory_calloc(n, sizeof *ranking.order);
     ranking.merged = memory_calloc(n, sizeof *ranking.merged);
@@ -149,8 +173,8 @@ sembed_status sembed_spearman(const double *x, const double *y, size_t n, const 
     status = rank_values(&ranking, x, ranking.x, error);
     if (status == SEMBED_OK)
         status = rank_values(&ranking, y, ranking.y, error);
-    if (status == SEMBED_OK)
-        *correlation = sembed_pearson(ranking.x, ranking.y, n);
+    if (status == SEMBED_OK && !correlate(ranking.x, ranking.y, n, poll, correlation))
+        status = error_canceled(error);
 cleanup:
     memory_free(ranking.y);
     memory_free(ranking.x);

@@ -145,6 +145,33 @@ static void ranking_can_be_stopped(void **state)
     free(values);
 }
 
+static int count_only(void *state)
+{
+    ++*(int *)state;
+    return 0;
+}
+
+/* Looking for NaN, filling, sorting in 16 runs and 4 rounds of merging, ranking, two sums: each asks once
+ * in 65536 numbers, also where all are equal. */
+static void every_pass_of_ranking_asks(void **state)
+{
+    (void)state;
+    enum { COUNT = 1 << 20, RUNS = 16, PASSES = 2 * (1 + 1 + 1 + 4 + 1) + 2 };
+    double *values = calloc(COUNT, sizeof *values), spearman;
+    int asked = 0;
+    const sembed_poll poll = {count_only, &asked};
+    sembed_error error = {0};
+    assert_non_null(values);
+    assert_ok(sembed_spearman(values, values, COUNT, &poll, &spearman, &error), error);
+    assert_true(asked >= (PASSES + 2) * RUNS - 4); /* equal numbers are looked for as well */
+    for (int i = 0; i < COUNT; i++)
+        values[i] = (long)i * 7919 % COUNT;
+    asked = 0;
+    assert_ok(sembed_spearman(values, values, COUNT, &poll, &spearman, &error), error);
+    assert_true(asked >= PASSES * RUNS);
+    free(values);
+}
+
 static void spearman_without_memory_says_so(void **state)
 {
     (void)state;
@@ -168,6 +195,7 @@ int main(void)
         cmocka_unit_test(equal_series_correlate_with_1),
         cmocka_unit_test(many_numbers_are_ranked_as_few),
         cmocka_unit_test(ranking_can_be_stopped),
+        cmocka_unit_test(every_pass_of_ranking_asks),
         cmocka_unit_test(spearman_without_memory_says_so),
     };
     return cmocka_run_group_tests_name("vectors", tests, NULL, NULL);
