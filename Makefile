@@ -205,6 +205,16 @@ $(BUILD)/tests/soak/%.o: tests/soak/%.c
 $(BUILD)/tests/soak/interrupts: $(BUILD)/tests/soak/interrupts.o
 	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ -L$(LIBPQ_DIR) -lpq -lpthread
 
+# A module that a test's server loads.
+define server_module
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(filter-out -Wextra -Wshadow -fvisibility=hidden,$(SEMBED_CFLAGS)) \
+	    -I$(shell $(PG_CONFIG) --includedir-server) -shared -o $@ $(filter %.c,$^)
+endef
+
+$(BUILD)/tests/soak/in_use.so: tests/soak/in_use.c
+	$(server_module)
+
 soak:
 	BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) scripts/pg-test --run tests/soak/run $(SOAK_SECONDS) 1000
 # --- fuzzing and torture --------------------------------------------------------------------------
@@ -259,9 +269,7 @@ $(BUILD)/torture/postgresql: tests/torture/postgresql.c
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(SEMBED_CFLAGS) -I$(shell $(PG_CONFIG) --includedir) -o $@ $< -L$(LIBPQ_DIR) -lpq
 $(BUILD)/torture/failing_postgresql.so: $(addprefix tests/torture/,failing_postgresql.c failing_malloc.c failing_malloc.h)
-	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) $(filter-out -Wextra -Wshadow -fvisibility=hidden,$(SEMBED_CFLAGS)) -I$(shell $(PG_CONFIG) --includedir-server) \
-	    -shared -o $@ $(filter %.c,$^)
+	$(server_module)
 
 # --- benchmarks -----------------------------------------------------------------------------------
 

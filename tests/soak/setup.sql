@@ -52,6 +52,12 @@ CREATE TABLE soak.notes (session integer, text integer, body text NOT NULL,
     embedding real[] GENERATED ALWAYS AS (embed('tiny-bert', body)) STORED);
 CREATE INDEX ON soak.notes (embed('tiny-bert', body));
 
+-- What sessions held, when they had given up all models but one. in_use.c says what it counts.
+CREATE FUNCTION soak.in_use() RETURNS bigint AS :'in_use' LANGUAGE C;
+CREATE TABLE soak.held (
+    client text DEFAULT current_setting('application_name'), session integer DEFAULT pg_backend_pid(),
+    moment timestamptz DEFAULT clock_timestamp(), bytes bigint DEFAULT soak.in_use());
+
 -- Ends the script, and with it the run, where an answer is wrong.
 CREATE FUNCTION soak.check(answer_is_right boolean, question text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
