@@ -6,6 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+bool is_emulated(void)
+{
+    return getenv("SEMBED_TEST_EMULATED") != NULL;
+}
+
 const char *fixtures_folder(void)
 {
     const char *folder = getenv("SEMBED_FIXTURES");

@@ -26,6 +26,10 @@
 /* Points the environment at the fixture models; a group setup of cmocka. */
 int use_fixtures(void **state);
 
+/* Whether the processor is emulated, valgrind's included (SEMBED_TEST_EMULATED): what only repeats
+ * itself is done less often then. */
+bool is_emulated(void);
+
 /* The folder that holds model folders. */
 const char *fixtures_folder(void);
 

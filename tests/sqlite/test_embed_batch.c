@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VECTOR_SIZE = FIXTURE_DIMENSIONS * sizeof(float), SENTENCES = 2000 };
-
 static void test_rows_in_input_order(void **state)
 {
     (void)state;
@@ -46,9 +44,10 @@ static void test_same_bits_however_split(void **state)
 {
     (void)state;
     sqlite3 *database = open_database();
-    make_sentences(database, SENTENCES);
+    const int sentences = is_emulated() ? 600 : 2000;
+    make_sentences(database, (unsigned)sentences);
     run(database, "CREATE TABLE one_by_one AS SELECT id, embed(body) AS vector FROM sentences");
-    const int sizes[] = {SENTENCES, 1999, 700, 257, 256, 255, 31, 7};
+    const int sizes[] = {sentences, sentences - 1, 700, 257, 256, 255, 31, 7};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         run(database,
             "CREATE TABLE batches AS"
@@ -60,10 +59,11 @@ static void test_same_bits_however_split(void **state)
                                        " JOIN one_by_one AS o ON o.id = part * %d + b.id"
                                        " WHERE o.vector = b.vector",
                                        FIXTURE, sizes[i]),
-                         SENTENCES);
+                         sentences);
         run(database, "DROP TABLE batches");
     }
-    assert_true(query_integer(database, "SELECT count(DISTINCT vector) FROM one_by_one") > 1500);
+    assert_true(query_integer(database, "SELECT count(DISTINCT vector) FROM one_by_one") >
+                sentences * 3 / 4);
     close_database(database);
 }
 

@@ -185,15 +185,15 @@ static void test_threads_share_a_batch(void **state)
     assert_string_equal(value, "1");
     sqlite3_free(value);
     run(database,
-        "CREATE TABLE docs AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1"
-        " FROM n WHERE i < 299) SELECT i, printf('river %%d %%.*c', i, i %% 40, 'x') AS body"
-        " FROM n");
+        "CREATE TABLE docs(id INTEGER PRIMARY KEY, body TEXT);" /* found by id: one batch in all */
+        "INSERT INTO docs WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1"
+        " FROM n WHERE i < 299) SELECT i, printf('river %%d %%.*c', i, i %% 40, 'x') FROM n");
     value = query_text(database, "SELECT sembed_config('threads', 3)");
     assert_string_equal(value, "3");
     sqlite3_free(value);
-    assert_int_equal(query_integer(database, "SELECT count(*) FROM docs JOIN embed_batch((SELECT"
-                                             " json_group_array(body) FROM docs)) ON id = i"
-                                             " WHERE vector = embed(body)"),
+    assert_int_equal(query_integer(database, "SELECT count(*) FROM embed_batch((SELECT"
+                                             " json_group_array(body) FROM docs)) JOIN docs"
+                                             " USING (id) WHERE vector = embed(body)"),
                      300);
     run(database, "SELECT sembed_config('threads', NULL)");
     assert_fails(database, SQLITE_ERROR, "expected 1 to 256, found '0'",
