@@ -10,15 +10,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static sembed_status look_at(int descriptor, const char *path, struct stat *info,
+                             sembed_error *error)
+{
+    if (fstat(descriptor, info) != 0)
+        return error_set(error, SEMBED_IO, "%s: %s", path, strerror(errno));
+    return S_ISREG(info->st_mode)
+               ? SEMBED_OK
+               : error_set(error, SEMBED_IO, "%s: expected a regular file", path);
+}
+
 sembed_status file_map_descriptor(int descriptor, const char *path, struct file_map *map,
                                   sembed_error *error)
 {
     *map = (struct file_map){0};
     struct stat info;
-    if (fstat(descriptor, &info) != 0)
-        return error_set(error, SEMBED_IO, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return error_set(error, SEMBED_IO, "%s: expected a regular file", path);
+    sembed_status status = look_at(descriptor, path, &info, error);
+    if (status != SEMBED_OK)
+        return status;
     if (info.st_size == 0) {
         *map = (struct file_map){.data = (const unsigned char *)""};
         return SEMBED_OK;
@@ -32,24 +41,92 @@ sembed_status file_map_descriptor(int descriptor, const char *path, struct file_
     return SEMBED_OK;
 }
 
-sembed_status file_map_open(const char *path, struct file_map *map, sembed_error *error)
+static sembed_status open_file(const char *path, int *descriptor, sembed_error *error)
 {
-    *map = (struct file_map){0};
     /* O_NONBLOCK: opening a named pipe must not wait for a writer. */
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0)
-        return error_set(error,
-                         errno == ENOENT ? SEMBED_NOT_FOUND : error_of_errno(errno, SEMBED_IO),
-                         "%s: %s", path, strerror(errno));
-    sembed_status status = file_map_descriptor(descriptor, path, map, error);
+    *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*descriptor >= 0)
+        return SEMBED_OK;
+    return error_set(error, errno == ENOENT ? SEMBED_NOT_FOUND : error_of_errno(errno, SEMBED_IO),
+                     "%s: %s", path, strerror(errno));
+}
+
+/* Reads bytes [offset, offset + size) of the file. */
+static sembed_status read_bytes(int descriptor, const char *path, size_t offset, size_t size,
+                                void *to, sembed_error *error)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = pread(descriptor, (char *)to + done, size - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return error_set(error, SEMBED_IO, "%s: %s", path,
+                             got < 0 ? strerror(errno) : "cut short while it was read");
+        done += (size_t)got;
+    }
+    return SEMBED_OK;
+}
+
+static sembed_status read_whole(int descriptor, const char *path, struct file_map *map,
+                                sembed_error *error)
+{
+    struct stat info;
+    sembed_status status = look_at(descriptor, path, &info, error);
+    if (status != SEMBED_OK)
+        return status;
+    size_t size = (size_t)info.st_size;
+    void *memory = memory_alloc(size);
+    if (!memory)
+        return error_no_memory(error, path);
+    status = read_bytes(descriptor, path, 0, size, memory, error);
+    if (status == SEMBED_OK)
+        *map = (struct file_map){.data = memory, .size = size, .memory = memory};
+    else
+        memory_free(memory);
+    return status;
+}
+
+sembed_status file_read(const char *path, struct file_map *map, sembed_error *error)
+{
+    int descriptor;
+    *map = (struct file_map){0};
+    sembed_status status = open_file(path, &descriptor, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = read_whole(descriptor, path, map, error);
     close(descriptor);
     return status;
+}
+
+sembed_status file_map_open(const char *path, struct file_map *map, sembed_error *error)
+{
+    int descriptor;
+    *map = (struct file_map){0};
+    sembed_status status = open_file(path, &descriptor, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = file_map_descriptor(descriptor, path, map, error);
+    if (status == SEMBED_OK)
+        map->reading = descriptor + 1;
+    else
+        close(descriptor);
+    return status;
+}
+
+sembed_status file_map_copy(const struct file_map *map, const void *from, size_t size, void *to,
+                            sembed_error *error)
+{
+    size_t offset = (size_t)((const unsigned char *)from - map->data);
+    return read_bytes(map->reading - 1, "a model's weights", offset, size, to, error);
 }
 
 void file_unmap(struct file_map *map)
 {
     if (map->mapping)
         munmap(map->mapping, map->size);
+    if (map->reading)
+        close(map->reading - 1);
+    memory_free(map->memory);
     *map = (struct file_map){0};
 }
 

@@ -1,4 +1,10 @@
-/* Files, read-only: mapped, checked to be regular, never trusted. */
+/*
+ * Files, read-only: checked to be regular, never trusted.
+ *
+ * Who touches a mapped page that lies behind the end of its file is ended by the system (SIGBUS), and with
+ * a PostgreSQL backend all others; and a file may be cut short at any time, by `cp` for one. So what others
+ * may write to is read, not mapped; or mapped to be looked up, and its bytes taken by file_map_copy.
+ */
 #ifndef SEMBED_BASE_FILE_H
 #define SEMBED_BASE_FILE_H
 
@@ -10,12 +16,23 @@ struct file_map {
     const unsigned char *data; /* not NULL even where size is 0 */
     size_t size;
     void *mapping; /* what to unmap; NULL for an empty file */
+    void *memory;  /* what to free */
+    int reading;   /* a descriptor + 1; 0: none */
 };
 
-/* Maps a regular file read-only. SEMBED_NOT_FOUND where there is none, SEMBED_IO where it cannot be
- * read; both name the path. Close with file_unmap. */
+/* The bytes of a regular file, in memory. SEMBED_NOT_FOUND where there is none, SEMBED_IO where it cannot
+ * be read; both name the path. Close with file_unmap. */
+SEMBED_MUST_CHECK sembed_status file_read(const char *path, struct file_map *map,
+                                          sembed_error *error);
+
+/* Maps a regular file read-only, and keeps it open for file_map_copy. Errors and closing as above. */
 SEMBED_MUST_CHECK sembed_status file_map_open(const char *path, struct file_map *map,
                                               sembed_error *error);
+
+/* Copies `size` bytes that lie at `from` in a map of file_map_open, by reading the file: SEMBED_IO where
+ * it has been cut short meanwhile. Several threads may do so at once. */
+SEMBED_MUST_CHECK sembed_status file_map_copy(const struct file_map *map, const void *from,
+                                              size_t size, void *to, sembed_error *error);
 
 /* The same for an open file; path is for messages. The descriptor may be closed afterwards. */
 SEMBED_MUST_CHECK sembed_status file_map_descriptor(int descriptor, const char *path,

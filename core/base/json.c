@@ -52,7 +52,7 @@ sembed_status json_file_open(const char *path, struct json_file *file, sembed_er
 {
     *file = (struct json_file){0};
     struct file_map map;
-    sembed_status status = file_map_open(path, &map, error);
+    sembed_status status = file_read(path, &map, error);
     if (status != SEMBED_OK)
         return status;
     status = json_memory_open(path, (const char *)map.data, map.size, file, error);

@@ -27,7 +27,7 @@ sembed_status json_file_open_partly(const char *path, const char *outer, const c
     for (left_out->count = 0; left_out->count < count; left_out->count++)
         left_out->values[left_out->count].key = inner[left_out->count];
     const struct json_omissions omissions = {outer, left_out->values, count};
-    sembed_status status = file_map_open(path, &left_out->map, error);
+    sembed_status status = file_read(path, &left_out->map, error);
     if (status == SEMBED_OK)
         status = json_text_open(path, (const char *)left_out->map.data, left_out->map.size,
                                 &omissions, file, error);

@@ -64,10 +64,11 @@ sembed_status relative_bias_create(const struct encoder_config *config, const st
         memory_free(buckets);
         return error_no_memory(error, what);
     }
-    kernels()->widen(table->type, table->data, entries, buckets);
-    spread_buckets(config, buckets, bias, values);
+    status = widen_tensor(table, entries, buckets, error);
+    if (status == SEMBED_OK)
+        spread_buckets(config, buckets, bias, values);
     memory_free(buckets);
-    return SEMBED_OK;
+    return status;
 }
 
 size_t relative_bias_bytes(const struct encoder_config *config, const struct relative_bias *bias)

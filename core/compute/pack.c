@@ -1,5 +1,6 @@
 #include "core/compute/pack.h"
 
+#include "core/base/file.h"
 #include "core/base/memory.h"
 
 sembed_status check_shape(const struct tensor *tensor, size_t rows, size_t columns,
@@ -12,6 +13,29 @@ sembed_status check_shape(const struct tensor *tensor, size_t rows, size_t colum
         return error_set(error, SEMBED_MALFORMED, "%s: expected [%zu, %zu], found [%zu, %zu]", what,
                          rows, columns, tensor->rows, tensor->columns);
     return SEMBED_OK;
+}
+
+sembed_status widen_tensor(const struct tensor *tensor, size_t count, float *numbers,
+                           sembed_error *error)
+{
+    if (!tensor->file) {
+        kernels()->widen(tensor->type, tensor->data, count, numbers);
+        return SEMBED_OK;
+    }
+    if (tensor->type == NUMBER_F32)
+        return file_map_copy(tensor->file, tensor->data, count * sizeof *numbers, numbers, error);
+    uint16_t piece[16384];
+    const size_t most = sizeof piece / sizeof *piece;
+    const char *data = tensor->data; /* an address, which is not read */
+    sembed_status status = SEMBED_OK;
+    for (size_t done = 0, part; status == SEMBED_OK && done < count; done += part) {
+        part = count - done < most ? count - done : most;
+        status = file_map_copy(tensor->file, data + done * sizeof *piece, part * sizeof *piece,
+                               piece, error);
+        if (status == SEMBED_OK)
+            kernels()->widen(tensor->type, piece, part, numbers + done);
+    }
+    return status;
 }
 
 /* Room for count floats; NULL also on overflow. */
@@ -31,8 +55,12 @@ sembed_status pack_vector(const struct tensor *tensor, size_t count, const char 
     *vector = allocate_floats(count);
     if (!*vector)
         return error_no_memory(error, what);
-    kernels()->widen(tensor->type, tensor->data, count, *vector);
-    return SEMBED_OK;
+    status = widen_tensor(tensor, count, *vector, error);
+    if (status != SEMBED_OK) {
+        memory_free(*vector);
+        *vector = NULL;
+    }
+    return status;
 }
 
 /* Copies one layer into its place of the stacked weight and bias. */
@@ -42,7 +70,9 @@ static sembed_status stack_layer(const struct linear_weights *layer, size_t outp
     sembed_status status = check_shape(&layer->weight, outputs, inputs, what, error);
     if (status != SEMBED_OK)
         return status;
-    kernels()->widen(layer->weight.type, layer->weight.data, outputs * inputs, weight);
+    status = widen_tensor(&layer->weight, outputs * inputs, weight, error);
+    if (status != SEMBED_OK)
+        return status;
     if (!layer->bias.data) {
         for (size_t i = 0; i < outputs; i++)
             bias[i] = 0;
@@ -50,7 +80,7 @@ static sembed_status stack_layer(const struct linear_weights *layer, size_t outp
     }
     status = check_shape(&layer->bias, 1, outputs, what, error);
     if (status == SEMBED_OK)
-        kernels()->widen(layer->bias.type, layer->bias.data, outputs, bias);
+        status = widen_tensor(&layer->bias, outputs, bias, error);
     return status;
 }
 

@@ -10,6 +10,10 @@
 SEMBED_MUST_CHECK sembed_status check_shape(const struct tensor *tensor, size_t rows,
                                             size_t columns, const char *what, sembed_error *error);
 
+/* The tensor's first `count` numbers, which it has, as float32. */
+SEMBED_MUST_CHECK sembed_status widen_tensor(const struct tensor *tensor, size_t count,
+                                             float *numbers, sembed_error *error);
+
 /* A [1, count] tensor in aligned memory that the caller frees with memory_free. */
 SEMBED_MUST_CHECK sembed_status pack_vector(const struct tensor *tensor, size_t count,
                                             const char *what, float **vector, sembed_error *error);

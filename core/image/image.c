@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -75,35 +74,11 @@ static void end_batch(struct file_writer *writer)
         writer->status = error_canceled(writer->error);
 }
 
-/* The pages from `bytes` on, as the system wants them. */
-static void advise(const unsigned char *bytes, size_t size, int advice)
-{
-    size_t into_page = (uintptr_t)bytes % (uintptr_t)sysconf(_SC_PAGESIZE);
-    madvise((void *)(bytes - into_page), size + into_page, advice);
-}
-
-/* Has the pages of the next piece there before it is written. Where the system comes to one that is not
- * mapped yet it breaks off, fills up with zeros what it has not written, and begins anew, for every few
- * pages. */
-static void have_pages(const unsigned char *bytes, size_t size)
-{
-#ifdef MADV_POPULATE_READ
-    advise(bytes, size, MADV_POPULATE_READ);
-#endif
-}
-
-/* The bytes may lie in a mapped file that somebody has cut short: write then fails (EFAULT), where
- * reading them here would end the process. So they are summed up when they have been written, as long
- * as the processor has them at hand. */
+/* What is written is summed up piece by piece, as long as the processor has it at hand. */
 static void write_bytes(void *state, const void *bytes, size_t size)
 {
     struct file_writer *writer = state;
     const unsigned char *from = bytes;
-    /* What is as large as an embedding table may lie in a file that nobody has read yet: it is then read
-     * in one go, and not in the small steps of page faults. */
-    bool of_a_file = size > BATCH;
-    if (of_a_file)
-        advise(bytes, size, MADV_WILLNEED);
     while (size > 0 && writer->status == SEMBED_OK) {
         size_t piece = size < PIECE ? size : PIECE;
         if (writer->at + piece > writer->limit) {
@@ -112,8 +87,6 @@ static void write_bytes(void *state, const void *bytes, size_t size)
                           writer->path, (size_t)(writer->limit >> 20));
             return;
         }
-        if (of_a_file)
-            have_pages(from, piece);
         ssize_t written = pwrite(writer->descriptor, from, piece, (off_t)writer->at);
         if (written < 0 && errno == EINTR)
             continue;

@@ -11,14 +11,6 @@
 
 /* ------------------------------------------------------------------------ a model to and from it */
 
-static size_t table_bytes(const struct tensor *table)
-{
-    size_t count, bytes, each = table->type == NUMBER_F32 ? 4 : 2;
-    return size_multiply(table->rows, table->columns, &count) && size_multiply(count, each, &bytes)
-               ? bytes
-               : SIZE_MAX;
-}
-
 static void store_table(struct archive *archive, struct tensor *table, bool *is_there)
 {
     *is_there = table->data != NULL;
@@ -241,16 +233,40 @@ struct writing {
     const struct sembed_model *model;
 };
 
+/* Copies a table from the folder's file to the image, a piece at a time. */
+static sembed_status write_table(const struct tensor *table, const sembed_poll *poll,
+                                 struct flat_writer *writer, sembed_error *error)
+{
+    enum { PIECE = 256 << 10 }; /* a multiple of what flat_write rounds up to; fits the cache */
+    const char *from = table->data;
+    size_t bytes = table_bytes(table);
+    char *piece = memory_aligned(PIECE);
+    sembed_status status = piece ? SEMBED_OK : error_no_memory(error, "an embedding table");
+    for (size_t done = 0, part; status == SEMBED_OK && done < bytes; done += part) {
+        part = bytes - done < PIECE ? bytes - done : PIECE;
+        status = file_map_copy(table->file, from + done, part, piece, error);
+        if (status != SEMBED_OK)
+            break;
+        flat_write(writer, piece, part);
+        if (poll_wants_stop(poll))
+            status = error_canceled(error);
+    }
+    memory_free(piece);
+    return status;
+}
+
 static sembed_status write_weights(const void *state, const sembed_poll *poll,
                                    struct flat_writer *writer, sembed_error *error)
 {
     const struct writing *writing = state;
     const struct sembed_model *model = writing->model;
-    for (size_t i = 0; i < MODEL_TABLES; i++)
+    sembed_status status = SEMBED_OK;
+    for (size_t i = 0; status == SEMBED_OK && i < MODEL_TABLES; i++)
         if (model->tables[i].data)
-            flat_write(writer, model->tables[i].data, table_bytes(&model->tables[i]));
-    sembed_status status =
-        encoder_compile(&model->architecture.encoder, &model->unpacked, poll, writer, error);
+            status = write_table(&model->tables[i], poll, writer, error);
+    if (status == SEMBED_OK)
+        status =
+            encoder_compile(&model->architecture.encoder, &model->unpacked, poll, writer, error);
     if (status != SEMBED_OK)
         return status;
     modules_save_weights(&model->modules, writer);

@@ -5,7 +5,10 @@
 #include "core/compute/gemm.h"
 #include "core/model/weights.h"
 
+#include <stdint.h>
 #include <string.h>
+
+#define TABLE_PIECE ((size_t)4 << 20) /* bytes between two questions to poll */
 
 /* <folder>/config.json, which says what the transformer is. */
 static sembed_status read_architecture(struct sembed_model *model, struct json_file *config,
@@ -98,6 +101,14 @@ static sembed_status find_encoder(struct sembed_model *model, sembed_error *erro
     model->tables[MODEL_POSITIONS] = weights->positions;
     model->tables[MODEL_TOKEN_TYPES] = weights->token_types;
     return status;
+}
+
+size_t table_bytes(const struct tensor *table)
+{
+    size_t count, bytes, each = table->type == NUMBER_F32 ? 4 : 2;
+    return size_multiply(table->rows, table->columns, &count) && size_multiply(count, each, &bytes)
+               ? bytes
+               : SIZE_MAX;
 }
 
 static void forget_unpacked(struct sembed_model *model)
@@ -221,12 +232,43 @@ sembed_status model_read(const char *name, const char *folder, enum precision pr
     return SEMBED_OK;
 }
 
+/* Takes a table out of the folder's file, which may be cut short while the model is in use. */
+static sembed_status keep_table(struct sembed_model *model, size_t which, const sembed_poll *poll,
+                                sembed_error *error)
+{
+    struct tensor *table = &model->tables[which];
+    size_t bytes = table_bytes(table);
+    const char *from = table->data;
+    char *kept = memory_aligned(bytes);
+    sembed_status status = kept ? SEMBED_OK : error_no_memory(error, "an embedding table");
+    model->table_memory[which] = kept;
+    for (size_t done = 0, part; status == SEMBED_OK && done < bytes; done += part) {
+        part = bytes - done < TABLE_PIECE ? bytes - done : TABLE_PIECE;
+        status = poll_wants_stop(poll)
+                     ? error_canceled(error)
+                     : file_map_copy(table->file, from + done, part, kept + done, error);
+    }
+    table->data = kept;
+    table->file = NULL;
+    return status;
+}
+
 sembed_status model_pack(struct sembed_model *model, const sembed_poll *poll, sembed_error *error)
 {
-    sembed_status status = encoder_create(&model->architecture.encoder, &model->unpacked, poll,
-                                          &model->encoder, error);
+    sembed_status status = SEMBED_OK;
+    for (size_t i = 0; status == SEMBED_OK && i < MODEL_TABLES; i++)
+        if (model->tables[i].data)
+            status = keep_table(model, i, poll, error);
+    model->unpacked.words = model->tables[MODEL_WORDS];
+    model->unpacked.positions = model->tables[MODEL_POSITIONS];
+    model->unpacked.token_types = model->tables[MODEL_TOKEN_TYPES];
     if (status == SEMBED_OK)
+        status = encoder_create(&model->architecture.encoder, &model->unpacked, poll,
+                                &model->encoder, error);
+    if (status == SEMBED_OK) {
         forget_unpacked(model);
+        safetensors_close(&model->weights);
+    }
     return status;
 }
 
@@ -240,6 +282,8 @@ void model_free(struct sembed_model *model)
     modules_free(&model->modules);
     prompts_free(&model->prompts);
     encoder_destroy(model->encoder);
+    for (size_t i = 0; i < MODEL_TABLES; i++)
+        memory_free(model->table_memory[i]);
     safetensors_close(&model->weights);
     tokenizer_close(model->tokenizer);
     image_close(&model->image); /* tables of the others are in it */
@@ -264,7 +308,7 @@ void sembed_model_describe(const sembed_model *model, sembed_model_info *info)
         .vocabulary_size = model->architecture.vocabulary_size,
         .parameters = model->parameters,
         .private_bytes = model->private_bytes,
-        .shared_bytes = model->image.map.size + model->weights.map.size,
+        .shared_bytes = model->image.map.size,
         .load_milliseconds = model->load_milliseconds,
         .precision = precision_name(model->architecture.encoder.precision),
     };

@@ -22,12 +22,12 @@ struct sembed_model {
     char *folder;
     char *architecture_name; /* config.json's model_type */
     struct tokenizer *tokenizer;
-    /* Mapped, and read in place: the folder's weights, or else all of an image. */
-    struct safetensors weights;
-    struct image image;
+    struct safetensors weights; /* the folder's, open between model_read and model_pack */
+    struct image image;         /* mapped, and read in place */
     struct tensor tables[MODEL_TABLES];
-    struct encoder *encoder;         /* NULL between model_read and model_pack */
-    struct encoder_weights unpacked; /* the tensors that it is made of, until then */
+    void *table_memory[MODEL_TABLES]; /* owned; what they are in where there is no image */
+    struct encoder *encoder;          /* NULL between model_read and model_pack */
+    struct encoder_weights unpacked;  /* the tensors that it is made of, until then */
     struct architecture architecture;
     struct modules modules;
     struct prompts prompts;
@@ -58,6 +58,9 @@ SEMBED_MUST_CHECK sembed_status model_read(const char *name, const char *folder,
                                            struct sembed_model **model, sembed_error *error);
 SEMBED_MUST_CHECK sembed_status model_pack(struct sembed_model *model, const sembed_poll *poll,
                                            sembed_error *error);
+
+/* SIZE_MAX on overflow, which no tensor of a file has. */
+size_t table_bytes(const struct tensor *table);
 
 /* A model with a name and a folder and nothing else. */
 SEMBED_MUST_CHECK sembed_status model_create(const char *name, const char *folder,

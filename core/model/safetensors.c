@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Tensors are used where they lie in the file, which is mapped whole. */
+/* Numbers are used as they are in the file. */
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "sembed needs a little-endian processor: the numbers of a model's files are little-endian"
 #endif
@@ -50,43 +50,58 @@ static sembed_status check_extent(const struct safetensors *file, sembed_error *
     return SEMBED_OK;
 }
 
+/* The header's size, which is that of the file's first number and lies within the file. */
+static sembed_status read_header_size(const char *path, const struct file_map *map, size_t *size,
+                                      sembed_error *error)
+{
+    unsigned char bytes[LENGTH_BYTES];
+    if (map->size < LENGTH_BYTES)
+        return error_set(error, SEMBED_MALFORMED,
+                         "%s: expected a safetensors file, found %zu bytes", path, map->size);
+    sembed_status status = file_map_copy(map, map->data, LENGTH_BYTES, bytes, error);
+    if (status != SEMBED_OK)
+        return status;
+    uint64_t header_size = read_little_endian_64(bytes);
+    if (header_size > LARGEST_HEADER || header_size > map->size - LENGTH_BYTES)
+        return error_set(error, SEMBED_MALFORMED,
+                         "%s: header of %" PRIu64 " bytes expected, the file has %zu: truncated, "
+                         "or not a safetensors file",
+                         path, header_size, map->size - LENGTH_BYTES);
+    *size = (size_t)header_size;
+    return SEMBED_OK;
+}
+
+static sembed_status read_header(const char *path, struct safetensors *file, sembed_error *error)
+{
+    size_t size = 0;
+    sembed_status status = read_header_size(path, &file->map, &size, error);
+    if (status != SEMBED_OK)
+        return status;
+    char *header = memory_alloc(size);
+    if (!header)
+        return error_no_memory(error, path);
+    status = file_map_copy(&file->map, file->map.data + LENGTH_BYTES, size, header, error);
+    if (status == SEMBED_OK)
+        status = json_memory_open(path, header, size, &file->header, error);
+    memory_free(header);
+    if (status == SEMBED_OK && !json_is_object(file->header.root))
+        status = error_set(error, SEMBED_MALFORMED, "%s: header: expected an object, found %s",
+                           path, json_type_word(file->header.root));
+    file->data = file->map.data + LENGTH_BYTES + size;
+    file->size = file->map.size - LENGTH_BYTES - size;
+    return status;
+}
+
 sembed_status safetensors_open(const char *path, struct safetensors *file, sembed_error *error)
 {
     *file = (struct safetensors){0};
     sembed_status status = file_map_open(path, &file->map, error);
+    if (status == SEMBED_OK)
+        status = read_header(path, file, error);
+    if (status == SEMBED_OK)
+        status = check_extent(file, error);
     if (status != SEMBED_OK)
-        return status;
-    if (file->map.size < LENGTH_BYTES) {
-        status =
-            error_set(error, SEMBED_MALFORMED, "%s: expected a safetensors file, found %zu bytes",
-                      path, file->map.size);
-        goto failed;
-    }
-    uint64_t header_size = read_little_endian_64(file->map.data);
-    if (header_size > LARGEST_HEADER || header_size > file->map.size - LENGTH_BYTES) {
-        status = error_set(error, SEMBED_MALFORMED,
-                           "%s: header of %" PRIu64 " bytes expected, the file has %zu: truncated, "
-                           "or not a safetensors file",
-                           path, header_size, file->map.size - LENGTH_BYTES);
-        goto failed;
-    }
-    const char *header = (const char *)file->map.data + LENGTH_BYTES;
-    status = json_memory_open(path, header, (size_t)header_size, &file->header, error);
-    if (status != SEMBED_OK)
-        goto failed;
-    if (!json_is_object(file->header.root)) {
-        status = error_set(error, SEMBED_MALFORMED, "%s: header: expected an object, found %s",
-                           path, json_type_word(file->header.root));
-        goto failed;
-    }
-    file->data = file->map.data + LENGTH_BYTES + header_size;
-    file->size = file->map.size - LENGTH_BYTES - (size_t)header_size;
-    status = check_extent(file, error);
-    if (status != SEMBED_OK)
-        goto failed;
-    return SEMBED_OK;
-failed:
-    safetensors_close(file);
+        safetensors_close(file);
     return status;
 }
 
@@ -204,5 +219,6 @@ sembed_status safetensors_get(const struct safetensors *file, const char *name,
                          "%s: tensor '%s': shape [%zu, %zu] does not fit its %zu bytes",
                          file->header.path, name, tensor->rows, tensor->columns, end - begin);
     tensor->data = file->data + begin;
+    tensor->file = &file->map;
     return SEMBED_OK;
 }

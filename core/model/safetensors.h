@@ -6,8 +6,8 @@
  *     │            │   "data_offsets": [begin, end]}, …}  n bytes │ begin, end from here│
  *     └────────────┴──────────────────────────────────────────────┴─────────────────────┘
  *
- * The file is mapped, and tensors are read where they lie; every offset and shape is checked against
- * the file before a tensor is handed out. Source: the format section of the safetensors README.
+ * The file is mapped, and tensors point into it (see file_map_copy); every offset and shape is checked
+ * against the file before a tensor is handed out. Source: the format section of the safetensors README.
  */
 #ifndef SEMBED_MODEL_SAFETENSORS_H
 #define SEMBED_MODEL_SAFETENSORS_H

@@ -72,7 +72,7 @@ struct tensor random_tensor(enum number_type type, size_t rows, size_t columns, 
         uint16_t bits = random_short(type, range);
         memcpy(data + i * size, type == NUMBER_F32 ? (void *)&number : (void *)&bits, size);
     }
-    return (struct tensor){data, type, rows, columns};
+    return (struct tensor){data, type, rows, columns, NULL};
 }
 
 void tensor_free(struct tensor *tensor)

@@ -125,7 +125,7 @@ static void arena_gives_no_more_than_was_reserved(void **state)
     arena_destroy(&arena);
 }
 
-static void files_are_mapped_or_named_in_the_error(void **state)
+static void files_are_read_or_named_in_the_error(void **state)
 {
     (void)state;
     char *folder = folder_create();
@@ -138,7 +138,23 @@ static void files_are_mapped_or_named_in_the_error(void **state)
     assert_ok(file_map_open(text, &map, &error), error);
     assert_int_equal(map.size, 5);
     assert_memory_equal(map.data, "hello", 5);
+    char copy[5] = {0};
+    assert_ok(file_map_copy(&map, map.data + 1, 4, copy, &error), error);
+    assert_string_equal(copy, "ello");
+    folder_write_text(folder, "text", "he");
+    assert_ok(file_map_copy(&map, map.data, 2, copy, &error), error);
+    assert_fails(file_map_copy(&map, map.data, 3, copy, &error), SEMBED_IO, error, "cut short");
     file_unmap(&map);
+    assert_ok(file_read(text, &map, &error), error);
+    assert_int_equal(map.size, 2);
+    assert_memory_equal(map.data, "he", 2);
+    file_unmap(&map);
+    assert_ok(file_read(empty, &map, &error), error);
+    assert_int_equal(map.size, 0);
+    assert_non_null(map.data);
+    file_unmap(&map);
+    assert_fails(file_read(missing, &map, &error), SEMBED_NOT_FOUND, error, "/missing");
+    assert_fails(file_read(folder, &map, &error), SEMBED_IO, error, "regular file");
     assert_ok(file_map_open(empty, &map, &error), error);
     assert_int_equal(map.size, 0);
     assert_non_null(map.data);
@@ -210,7 +226,7 @@ int main(void)
         cmocka_unit_test(memory_fails_from_the_nth_allocation),
         cmocka_unit_test(arrays_grow_and_survive_failure),
         cmocka_unit_test(arena_gives_no_more_than_was_reserved),
-        cmocka_unit_test(files_are_mapped_or_named_in_the_error),
+        cmocka_unit_test(files_are_read_or_named_in_the_error),
         cmocka_unit_test(json_errors_name_file_key_and_what_was_found),
         cmocka_unit_test(json_that_is_none_is_refused),
     };

@@ -148,6 +148,87 @@ static void a_link_that_leads_elsewhere_is_noticed(void **state)
     scene_close(&scene);
 }
 
+/* ------------------------------------------------------------------------------ files cut short */
+
+/* The nth question of a loading cuts a file of the folder short: where its bytes are read from mapped
+ * pages, that ends the process (SIGBUS). */
+struct cutting {
+    const char *path;
+    unsigned nth, asked;
+};
+
+static int cut_short(void *state)
+{
+    struct cutting *cutting = state;
+    if (++cutting->asked == cutting->nth)
+        assert_int_equal(truncate(cutting->path, 0), 0);
+    return 0;
+}
+
+/* Whether loading came as far as the nth question. */
+static bool cut_at(const char *fixture, const char *file, const char *cache, unsigned nth)
+{
+    char *folder = folder_copy_fixture(fixture), path[PATH_MAX];
+    struct cutting cutting = {path, nth, 0};
+    const sembed_poll poll = {cut_short, &cutting};
+    sembed_registry *registry;
+    sembed_error error = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    assert_ok(sembed_registry_create(NULL, &registry, &error), error);
+    assert_ok(sembed_registry_set_cache(registry, cache, SEMBED_CACHE_LIMIT, &error), error);
+    sembed_status status = sembed_registry_load(registry, "cut", folder, &poll, &error);
+    if (cutting.asked < nth)
+        assert_ok(status, error);
+    else if (status != SEMBED_OK) /* an image that was there by then is as good as the file */
+        assert_non_null(strstr(error.message, folder));
+    sembed_registry_destroy(registry);
+    folder_remove(folder);
+    return cutting.asked >= nth;
+}
+
+static void a_file_that_is_cut_short_while_it_is_read_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const files[][2] = {{"tiny-bert", "model.safetensors"},
+                                           {"tiny-bert", "tokenizer.json"},
+                                           {"mpnet", "model.safetensors"},
+                                           {"dense-chain", "2_Dense/model.safetensors"}};
+    char *cache = folder_create();
+    for (int images = 0; images < 2; images++)
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+            unsigned nth = 1;
+            while (cut_at(files[i][0], files[i][1], images ? cache : NULL, nth))
+                nth++;
+            assert_true(nth > 5);
+        }
+    folder_remove(cache);
+}
+
+/* Without an image the session goes on with what it has read. */
+static void a_file_that_is_cut_short_later_changes_nothing(void **state)
+{
+    (void)state;
+    char *folder = folder_copy_fixture("tiny-bert"), path[PATH_MAX];
+    float before[WIDTH] = {0}, after[WIDTH] = {0};
+    const sembed_text text = {"river", 5};
+    const sembed_model *model;
+    sembed_registry *registry;
+    sembed_context *context;
+    sembed_error error = {0};
+    assert_ok(sembed_context_create(&context, &error), error);
+    assert_ok(sembed_registry_create(NULL, &registry, &error), error);
+    assert_ok(sembed_registry_load(registry, "cut", folder, NULL, &error), error);
+    assert_ok(sembed_registry_acquire(registry, "cut", NULL, &model, &error), error);
+    assert_ok(sembed_embed(model, context, &text, 1, NULL, NULL, before, &error), error);
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_ok(sembed_embed(model, context, &text, 1, NULL, NULL, after, &error), error);
+    assert_memory_equal(before, after, sizeof before);
+    sembed_context_destroy(context);
+    sembed_registry_destroy(registry);
+    folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +236,8 @@ int main(void)
         cmocka_unit_test(what_is_exchanged_twice_is_no_mixture),
         cmocka_unit_test(what_never_rests_is_an_error_or_one_of_them),
         cmocka_unit_test(a_link_that_leads_elsewhere_is_noticed),
+        cmocka_unit_test(a_file_that_is_cut_short_while_it_is_read_is_an_error),
+        cmocka_unit_test(a_file_that_is_cut_short_later_changes_nothing),
     };
     return cmocka_run_group_tests_name("changing", tests, NULL, NULL);
 }

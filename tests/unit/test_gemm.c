@@ -44,9 +44,9 @@ static void layer_create(struct layer *layer, const char *engine, size_t outputs
     float *weight = floats(outputs * inputs), *bias = floats(outputs);
     random_fill(weight, outputs * inputs, 0.2f);
     random_fill(bias, outputs, 1);
-    layer->stored.weight = (struct tensor){weight, NUMBER_F32, outputs, inputs};
+    layer->stored.weight = (struct tensor){weight, NUMBER_F32, outputs, inputs, NULL};
     if (biased)
-        layer->stored.bias = (struct tensor){bias, NUMBER_F32, 1, outputs};
+        layer->stored.bias = (struct tensor){bias, NUMBER_F32, 1, outputs, NULL};
     const struct gemm_shape shape = {outputs, inputs, activation, PRECISION_F32, false};
     assert_ok(gemm_pack(&shape, weight, biased ? bias : NULL, &layer->weights, &error), error);
     if (!biased)

@@ -51,7 +51,7 @@ static void check_widen(const struct kernels *set)
     for (size_t i = 0; i < 65536; i++)
         shorts[i] = (uint16_t)i;
     for (enum number_type type = NUMBER_F16; type <= NUMBER_BF16; type++) {
-        struct tensor tensor = {shorts, type, 1, 65536};
+        struct tensor tensor = {shorts, type, 1, 65536, NULL};
         set->widen(type, shorts, 65536, wide);
         for (size_t i = 0; i < 65536; i++) {
             double expected = reference_number(&tensor, i);
