@@ -67,18 +67,25 @@ static sembed_status read_bytes(int descriptor, const char *path, size_t offset,
     return SEMBED_OK;
 }
 
-static sembed_status read_whole(int descriptor, const char *path, struct file_map *map,
-                                sembed_error *error)
+#define PIECE ((size_t)4 << 20) /* bytes between two questions to poll */
+
+static sembed_status read_whole(int descriptor, const char *path, const sembed_poll *poll,
+                                struct file_map *map, sembed_error *error)
 {
     struct stat info;
     sembed_status status = look_at(descriptor, path, &info, error);
     if (status != SEMBED_OK)
         return status;
     size_t size = (size_t)info.st_size;
-    void *memory = memory_alloc(size);
+    unsigned char *memory = memory_alloc(size);
     if (!memory)
         return error_no_memory(error, path);
-    status = read_bytes(descriptor, path, 0, size, memory, error);
+    for (size_t done = 0, piece; status == SEMBED_OK && done < size; done += piece) {
+        piece = size - done < PIECE ? size - done : PIECE;
+        status = done && poll_wants_stop(poll)
+                     ? error_canceled(error)
+                     : read_bytes(descriptor, path, done, piece, memory + done, error);
+    }
     if (status == SEMBED_OK)
         *map = (struct file_map){.data = memory, .size = size, .memory = memory};
     else
@@ -86,14 +93,15 @@ static sembed_status read_whole(int descriptor, const char *path, struct file_ma
     return status;
 }
 
-sembed_status file_read(const char *path, struct file_map *map, sembed_error *error)
+sembed_status file_read(const char *path, const sembed_poll *poll, struct file_map *map,
+                        sembed_error *error)
 {
     int descriptor;
     *map = (struct file_map){0};
     sembed_status status = open_file(path, &descriptor, error);
     if (status != SEMBED_OK)
         return status;
-    status = read_whole(descriptor, path, map, error);
+    status = read_whole(descriptor, path, poll, map, error);
     close(descriptor);
     return status;
 }

@@ -21,9 +21,9 @@ struct file_map {
 };
 
 /* The bytes of a regular file, in memory. SEMBED_NOT_FOUND where there is none, SEMBED_IO where it cannot
- * be read; both name the path. Close with file_unmap. */
-SEMBED_MUST_CHECK sembed_status file_read(const char *path, struct file_map *map,
-                                          sembed_error *error);
+ * be read; both name the path. poll may be NULL. Close with file_unmap. */
+SEMBED_MUST_CHECK sembed_status file_read(const char *path, const sembed_poll *poll,
+                                          struct file_map *map, sembed_error *error);
 
 /* Maps a regular file read-only, and keeps it open for file_map_copy. Errors and closing as above. */
 SEMBED_MUST_CHECK sembed_status file_map_open(const char *path, struct file_map *map,

@@ -8,15 +8,17 @@
 #include <string.h>
 
 static sembed_status read_text(const char *name, const char *data, size_t size,
-                               const struct json_omissions *omissions, json_t **root,
-                               sembed_error *error)
+                               const sembed_poll *poll, const struct json_omissions *omissions,
+                               json_t **root, sembed_error *error)
 {
     if (size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0) {
         data += 3;
         size -= 3;
     }
     struct json_fault fault;
-    sembed_status status = json_tree_read(data, size, NULL, omissions, root, &fault);
+    sembed_status status = json_tree_read(data, size, poll, omissions, root, &fault);
+    if (status == SEMBED_CANCELED)
+        return error_canceled(error);
     if (status == SEMBED_NO_MEMORY)
         return error_no_memory(error, name);
     if (status != SEMBED_OK)
@@ -30,13 +32,13 @@ static sembed_status read_text(const char *name, const char *data, size_t size,
 }
 
 sembed_status json_text_open(const char *name, const char *data, size_t size,
-                             const struct json_omissions *omissions, struct json_file *file,
-                             sembed_error *error)
+                             const sembed_poll *poll, const struct json_omissions *omissions,
+                             struct json_file *file, sembed_error *error)
 {
     *file = (struct json_file){.path = memory_copy_string(name)};
     if (!file->path)
         return error_no_memory(error, name);
-    sembed_status status = read_text(name, data, size, omissions, &file->root, error);
+    sembed_status status = read_text(name, data, size, poll, omissions, &file->root, error);
     if (status != SEMBED_OK)
         json_file_close(file);
     return status;
@@ -45,14 +47,14 @@ sembed_status json_text_open(const char *name, const char *data, size_t size,
 sembed_status json_memory_open(const char *name, const char *data, size_t size,
                                struct json_file *file, sembed_error *error)
 {
-    return json_text_open(name, data, size, NULL, file, error);
+    return json_text_open(name, data, size, NULL, NULL, file, error);
 }
 
 sembed_status json_file_open(const char *path, struct json_file *file, sembed_error *error)
 {
     *file = (struct json_file){0};
     struct file_map map;
-    sembed_status status = file_read(path, &map, error);
+    sembed_status status = file_read(path, NULL, &map, error);
     if (status != SEMBED_OK)
         return status;
     status = json_memory_open(path, (const char *)map.data, map.size, file, error);

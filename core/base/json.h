@@ -26,8 +26,9 @@ SEMBED_MUST_CHECK sembed_status json_file_open(const char *path, struct json_fil
 SEMBED_MUST_CHECK sembed_status json_memory_open(const char *name, const char *data, size_t size,
                                                  struct json_file *file, sembed_error *error);
 
-/* The same, less what omissions name, which may be NULL. */
+/* The same, less what omissions name, which may be NULL; poll may be, too. */
 SEMBED_MUST_CHECK sembed_status json_text_open(const char *name, const char *data, size_t size,
+                                               const sembed_poll *poll,
                                                const struct json_omissions *omissions,
                                                struct json_file *file, sembed_error *error);
 

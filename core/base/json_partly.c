@@ -18,7 +18,8 @@ void json_left_out_free(struct json_left_out *left_out)
 }
 
 sembed_status json_file_open_partly(const char *path, const char *outer, const char *const *inner,
-                                    size_t count, struct json_file *file, sembed_error *error)
+                                    size_t count, const sembed_poll *poll, struct json_file *file,
+                                    sembed_error *error)
 {
     *file = (struct json_file){0};
     struct json_left_out *left_out = memory_calloc(1, sizeof *left_out);
@@ -27,9 +28,9 @@ sembed_status json_file_open_partly(const char *path, const char *outer, const c
     for (left_out->count = 0; left_out->count < count; left_out->count++)
         left_out->values[left_out->count].key = inner[left_out->count];
     const struct json_omissions omissions = {outer, left_out->values, count};
-    sembed_status status = file_read(path, &left_out->map, error);
+    sembed_status status = file_read(path, poll, &left_out->map, error);
     if (status == SEMBED_OK)
-        status = json_text_open(path, (const char *)left_out->map.data, left_out->map.size,
+        status = json_text_open(path, (const char *)left_out->map.data, left_out->map.size, poll,
                                 &omissions, file, error);
     if (status == SEMBED_OK)
         file->left_out = left_out;

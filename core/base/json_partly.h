@@ -13,11 +13,12 @@
 /*
  * As json_file_open, but the arrays and objects root[outer][inner[0 … count)] are left out: in the tree
  * stands an empty one in their place. count is at most JSON_MOST_LEFT_OUT; inner's strings outlive the
- * file. The text of what is left out is not checked before it is read.
+ * file; poll may be NULL. The text of what is left out is not checked before it is read.
  */
 #define JSON_MOST_LEFT_OUT 2
 SEMBED_MUST_CHECK sembed_status json_file_open_partly(const char *path, const char *outer,
                                                       const char *const *inner, size_t count,
+                                                      const sembed_poll *poll,
                                                       struct json_file *file, sembed_error *error);
 
 void json_left_out_free(struct json_left_out *left_out); /* for json_file_close */

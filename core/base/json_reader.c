@@ -441,9 +441,13 @@ bool json_reader_skip_container(struct json_reader *reader)
     if (reader->at == reader->end || (*reader->at != '[' && *reader->at != '{'))
         return false;
     const char *at = reader->at, *end = reader->end;
-    size_t depth = 0;
+    size_t depth = 0, next_poll = 0;
     while (at < end) {
         char character = *at;
+        if (poll_wants_stop_past(reader->poll, (size_t)(at - reader->at), &next_poll)) {
+            reader->canceled = true;
+            return false;
+        }
         if (character == '"') {
             at = skip_string(at, end);
             continue;

@@ -13,7 +13,9 @@
  */
 struct json_reader {
     const char *at, *end;
-    bool no_memory; /* why a string or a number was not read */
+    bool no_memory;          /* why a string or a number was not read */
+    const sembed_poll *poll; /* asked by json_reader_skip_container; may be NULL */
+    bool canceled;           /* by poll; why nothing was skipped */
 };
 
 struct json_string {

@@ -13,9 +13,7 @@ struct tree_reader {
     struct json_string string; /* the last value that was one */
     const char *start;
     const struct json_omissions *omissions; /* may be NULL */
-    const sembed_poll *poll;
     size_t next_poll, depth;
-    bool canceled;
     const char *expected; /* what is not there where json stands; NULL: the text is good so far */
 };
 
@@ -110,7 +108,7 @@ static json_t *leave_out(struct tree_reader *reader, struct json_omission *omiss
 {
     const char *data = reader->json.at;
     if (!json_reader_skip_container(&reader->json))
-        return refuse(reader, "a value with an end");
+        return reader->json.canceled ? NULL : refuse(reader, "a value with an end");
     json_t *stand_in = *data == '[' ? json_array() : json_empty_object();
     omission->data = data;
     omission->end = reader->json.at;
@@ -179,8 +177,8 @@ static json_t *read_container(struct tree_reader *reader, enum place place)
 static json_t *read_value(struct tree_reader *reader, enum place place)
 {
     size_t offset = (size_t)(reader->json.at - reader->start);
-    if (poll_wants_stop_past(reader->poll, offset, &reader->next_poll)) {
-        reader->canceled = true;
+    if (poll_wants_stop_past(reader->json.poll, offset, &reader->next_poll)) {
+        reader->json.canceled = true;
         return NULL;
     }
     json_reader_skip_space(&reader->json);
@@ -219,10 +217,9 @@ sembed_status json_tree_read(const char *data, size_t size, const sembed_poll *p
                              const struct json_omissions *omissions, json_t **root,
                              struct json_fault *fault)
 {
-    struct tree_reader reader = {.json = {.at = data, .end = data + size},
+    struct tree_reader reader = {.json = {.at = data, .end = data + size, .poll = poll},
                                  .start = data,
-                                 .omissions = omissions,
-                                 .poll = poll};
+                                 .omissions = omissions};
     *root = read_value(&reader, ROOT);
     if (*root && !json_reader_at_end(&reader.json))
         refuse(&reader, "the end of the text");
@@ -231,7 +228,7 @@ sembed_status json_tree_read(const char *data, size_t size, const sembed_poll *p
         return SEMBED_OK;
     json_decref(*root);
     *root = NULL;
-    if (reader.canceled)
+    if (reader.json.canceled)
         return SEMBED_CANCELED;
     if (!reader.expected)
         return SEMBED_NO_MEMORY;

@@ -508,9 +508,9 @@ sembed_status bpe_create_from_files(const char *vocabulary_path, const char *mer
     if (!made)
         return error_no_memory(error, "the BPE model");
     struct merge_reader reader = {.model = made, .vocabulary = vocabulary};
-    sembed_status status = file_read(vocabulary_path, &vocabulary_map, error);
+    sembed_status status = file_read(vocabulary_path, poll, &vocabulary_map, error);
     if (status == SEMBED_OK)
-        status = file_read(merges_path, &merges_map, error);
+        status = file_read(merges_path, poll, &merges_map, error);
     if (status != SEMBED_OK)
         goto cleanup;
     struct json_text vocab = {(const char *)vocabulary_map.data, vocabulary_map.size, NULL};

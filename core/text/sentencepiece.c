@@ -226,7 +226,7 @@ sembed_status sentencepiece_open(const char *path, const sembed_poll *poll,
                                     .add_dummy_prefix = true,
                                     .remove_extra_whitespaces = true,
                                     .escape_whitespaces = true};
-    sembed_status status = file_read(path, &model->map, error);
+    sembed_status status = file_read(path, poll, &model->map, error);
     if (status != SEMBED_OK)
         return status;
     if (!read_specs(model) || model->count == 0)

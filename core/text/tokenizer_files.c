@@ -132,7 +132,7 @@ static sembed_status read_wordpiece(struct tokenizer *tokenizer,
         .longest_word = 100,
     };
     struct file_map map;
-    sembed_status status = file_read(path, &map, error);
+    sembed_status status = file_read(path, poll, &map, error);
     if (status != SEMBED_OK)
         return status;
     status = read_lines(path, &map, tokenizer->vocabulary, poll, error);

@@ -237,19 +237,19 @@ static sembed_status read_truncation(struct tokenizer *tokenizer, const struct j
 /* The vocabulary and the merges are not read into the tree: that would take most of the time.
  * Camembert's is, which is small and looked through for the unknown token. */
 static sembed_status open_file(const struct tokenizer_settings *settings, const char *path,
-                               struct json_file *file, sembed_error *error)
+                               const sembed_poll *poll, struct json_file *file, sembed_error *error)
 {
     static const char *const large[] = {"vocab", "merges"};
     if (settings->class == CLASS_CAMEMBERT)
         return json_file_open(path, file, error);
-    return json_file_open_partly(path, "model", large, 2, file, error);
+    return json_file_open_partly(path, "model", large, 2, poll, file, error);
 }
 
 sembed_status tokenizer_read_json(struct tokenizer *tokenizer, struct tokenizer_settings *settings,
                                   const char *path, const sembed_poll *poll, sembed_error *error)
 {
     struct json_file file;
-    sembed_status status = open_file(settings, path, &file, error);
+    sembed_status status = open_file(settings, path, poll, &file, error);
     if (status != SEMBED_OK)
         return status;
     const json_t *model = json_object_get(file.root, "model");

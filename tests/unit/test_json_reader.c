@@ -202,7 +202,7 @@ static sembed_status fixture_open(struct fixture *fixture, const char *text)
     folder_write_text(fixture->folder, "some.json", text);
     char path[512];
     snprintf(path, sizeof path, "%s/some.json", fixture->folder);
-    return json_file_open_partly(path, "model", inner, 2, &fixture->file, &fixture->error);
+    return json_file_open_partly(path, "model", inner, 2, NULL, &fixture->file, &fixture->error);
 }
 
 static void fixture_close(struct fixture *fixture)
@@ -221,6 +221,38 @@ static void check_text(struct fixture *fixture, const char *key, const char *exp
     if (text.size)
         assert_memory_equal(text.data, expected, text.size);
     json_text_free(&text);
+}
+
+static int stop_at_third(void *state)
+{
+    return ++*(int *)state == 3;
+}
+
+/* A vocabulary of megabytes is passed over in milliseconds, but more than one. */
+static void what_is_left_out_is_passed_over_in_steps(void **state)
+{
+    (void)state;
+    enum { TOKENS = 40000 };
+    char *folder = folder_create(), path[512], *text = malloc(TOKENS * 16 + 64);
+    struct json_file file;
+    sembed_error error = {0};
+    int asked = 0;
+    const sembed_poll poll = {stop_at_third, &asked};
+    assert_non_null(text);
+    char *at = text + sprintf(text, "{\"model\": {\"vocab\": {");
+    for (int i = 0; i < TOKENS; i++)
+        at += sprintf(at, "%s\"t%d\": %d", i ? "," : "", i, i);
+    strcpy(at, "}}}");
+    folder_write_text(folder, "some.json", text);
+    snprintf(path, sizeof path, "%s/some.json", folder);
+    assert_fails(json_file_open_partly(path, "model", inner, 2, &poll, &file, &error),
+                 SEMBED_CANCELED, error, "canceled");
+    assert_int_equal(asked, 3);
+    assert_ok(json_file_open_partly(path, "model", inner, 2, &poll, &file, &error), error);
+    assert_true(asked > 3 + (at - text) / 65536);
+    json_file_close(&file);
+    free(text);
+    folder_remove(folder);
 }
 
 static void large_values_are_not_in_the_tree(void **state)
@@ -335,7 +367,7 @@ static void every_allocation_may_fail(void **state)
         struct json_text text = {0};
         sembed_error error = {0};
         memory_fail_from(nth);
-        status = json_file_open_partly(path, "model", inner, 2, &file, &error);
+        status = json_file_open_partly(path, "model", inner, 2, NULL, &file, &error);
         if (status == SEMBED_OK)
             status = json_text_of(&file, json_object_get(file.root, "model"), "a", &text, &error);
         memory_fail_from(0);
@@ -354,6 +386,7 @@ int main(void)
         cmocka_unit_test(numbers_are_rounded_to_the_nearest),
         cmocka_unit_test(numbers_are_misread_as_serde_misreads_them),
         cmocka_unit_test(what_is_no_number_is_refused),
+        cmocka_unit_test(what_is_left_out_is_passed_over_in_steps),
         cmocka_unit_test(large_values_are_not_in_the_tree),
         cmocka_unit_test(the_last_member_of_a_name_counts),
         cmocka_unit_test(odd_files_are_read_whole),
