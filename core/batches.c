@@ -1,5 +1,7 @@
 #include "core/batches.h"
 
+#include "core/text/unicode.h"
+
 #include <stdatomic.h>
 #include <string.h>
 
@@ -26,11 +28,50 @@ static bool is_full_for(const struct batch *batch, size_t tokens)
            (batch->tokens >= BATCH_TOKENS || tokens > BATCH_TOKENS - batch->tokens);
 }
 
+#define MOST_SHOWN 64 /* bytes of a token in a message */
+
+/*
+ * A tokenizer may have tokens that the model has no embedding for: models work with such ones as long as
+ * no text comes upon them, as they do with the reference. So it is no error of loading.
+ */
+static sembed_status refuse_id(const struct sembed_model *model, uint32_t id, sembed_error *error)
+{
+    size_t length = 0;
+    const char *token = tokenizer_token(model->tokenizer, id, &length);
+    length = token ? unicode_valid_prefix(token, length < MOST_SHOWN ? length : MOST_SHOWN) : 0;
+    return error_set(error, SEMBED_MALFORMED,
+                     "%s: the tokenizer's token '%.*s' has id %lu: expected less than the %zu rows "
+                     "of the word embeddings",
+                     model->folder, (int)length, token ? token : "", (unsigned long)id,
+                     model->tables[MODEL_WORDS].rows);
+}
+
+static sembed_status check_tokens(const struct sembed_model *model, const struct encoding *encoding,
+                                  sembed_error *error)
+{
+    size_t words = model->tables[MODEL_WORDS].rows;
+    bool typed = model->architecture.family->reads_token_types;
+    const struct tensor *types = &model->tables[MODEL_TOKEN_TYPES];
+    for (size_t i = 0; i < encoding->count; i++) {
+        if (encoding->ids[i] >= words)
+            return refuse_id(model, encoding->ids[i], error);
+        if (typed && types->data && encoding->types[i] >= types->rows)
+            return error_set(error, SEMBED_MALFORMED,
+                             "%s: the tokenizer gives a token type %u: expected less than the %zu "
+                             "rows of the token type embeddings",
+                             model->folder, (unsigned)encoding->types[i], types->rows);
+    }
+    return SEMBED_OK;
+}
+
 /* Adds the encoding of that text. */
 static sembed_status add(struct batch *batch, const struct sembed_model *model,
                          const struct encoding *encoding, size_t text, sembed_error *error)
 {
     size_t tokens = batch->tokens + encoding->count;
+    sembed_status status = check_tokens(model, encoding, error);
+    if (status != SEMBED_OK)
+        return status;
     if (!memory_grow((void **)&batch->ids, &batch->token_capacity, tokens, sizeof *batch->ids) ||
         !memory_grow((void **)&batch->types, &batch->type_capacity, tokens, 1) ||
         !memory_grow((void **)&batch->starts, &batch->start_capacity, batch->texts + 2,

@@ -7,6 +7,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -86,6 +87,48 @@ static void files_of_a_model_are_refused_in_words(void **state)
         sembed_error error = {0};
         assert_fails(load_edited(&edits[i], &error), edits[i].status, error, edits[i].message);
     }
+}
+
+/* Loads the folder, and embeds a text. */
+static sembed_status embed(sembed_registry *registry, const char *folder, const char *text,
+                           sembed_error *error)
+{
+    const sembed_text read = {text, strlen(text)};
+    const sembed_model *model;
+    sembed_context *context;
+    float vector[64];
+    assert_ok(sembed_registry_load(registry, "edited", folder, NULL, error), *error);
+    assert_ok(sembed_registry_acquire(registry, "edited", NULL, &model, error), *error);
+    assert_ok(sembed_context_create(&context, error), *error);
+    sembed_status status = sembed_embed(model, context, &read, 1, NULL, NULL, vector, error);
+    sembed_context_destroy(context);
+    return status;
+}
+
+/* As with the reference, a token without an embedding is an error where a text comes upon it, not before;
+ * also where the model comes from its image. */
+static void tokens_without_an_embedding_are_named(void **state)
+{
+    (void)state;
+    char *folder = folder_copy_fixture("tiny-bert"), *cache = folder_create(), expected[512];
+    folder_edit(folder, "tokenizer.json", "\"mountain\":475", "\"mountain\":720");
+    snprintf(expected, sizeof expected,
+             "%s: the tokenizer's token 'mountain' has id 720: expected less than the 720 rows",
+             folder);
+    for (int images = 0; images < 3; images++) {
+        sembed_registry *registry;
+        sembed_error error = {0};
+        assert_ok(sembed_registry_create(NULL, &registry, &error), error);
+        assert_ok(
+            sembed_registry_set_cache(registry, images ? cache : NULL, SEMBED_CACHE_LIMIT, &error),
+            error);
+        assert_ok(embed(registry, folder, "music", &error), error);
+        assert_fails(embed(registry, folder, "music mountain", &error), SEMBED_MALFORMED, error,
+                     expected);
+        sembed_registry_destroy(registry);
+    }
+    folder_remove(folder);
+    folder_remove(cache);
 }
 
 /* ------------------------------------------------------------------------------- tokenizer.json */
@@ -245,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_a_model_are_refused_in_words),
+        cmocka_unit_test(tokens_without_an_embedding_are_named),
         cmocka_unit_test(parts_of_a_tokenizer_are_refused_in_words),
         cmocka_unit_test(models_of_a_tokenizer_are_refused_in_words),
         cmocka_unit_test(sequences_have_a_depth),
