@@ -479,6 +479,25 @@ static sembed_status refuse_name(const struct sembed_registry *registry,
     return status;
 }
 
+/* The model of that folder if it is loaded still, from before the path was another one for a while: a
+ * function that sets the path would load it anew at each call. NULL: it is not. */
+static const sembed_model *find_again(struct sembed_registry *registry, const char *name,
+                                      const char *folder)
+{
+    for (size_t i = 0; i < registry->count; i++) {
+        struct entry *entry = &registry->entries[i];
+        if (entry->findable || entry->given || entry->derived || strcmp(entry->name, name) != 0 ||
+            strcmp(entry->model->folder, folder) != 0 || !entry->model->identity ||
+            compiled_is_stale(entry->model))
+            continue;
+        entry->findable = true;
+        entry->last_used = ++registry->clock;
+        registry->only_model = NULL;
+        return entry->model;
+    }
+    return NULL;
+}
+
 static sembed_status acquire_parsed(struct sembed_registry *registry, const struct model_name *name,
                                     const sembed_poll *poll, const sembed_model **model,
                                     sembed_error *error)
@@ -499,6 +518,8 @@ static sembed_status acquire_parsed(struct sembed_registry *registry, const stru
         return refuse_name(registry, name, error);
     status = inside_check(folder, registry->path, error);
     if (status == SEMBED_OK)
+        *model = find_again(registry, name->canonical, folder);
+    if (status == SEMBED_OK && !*model)
         status = load_entry(registry, name, folder, (struct entry){0}, poll, model, error);
     memory_free(folder);
     return status;

@@ -225,12 +225,41 @@ static void a_long_text_leaves_no_memory_behind(void **state)
     }
 }
 
+static void set_path(const struct scene *scene, const char *path)
+{
+    sembed_error error = {0};
+    assert_ok(sembed_registry_set_path(scene->registry, path, &error), error);
+}
+
+/* A function that sets another path for itself, in a statement over many rows. */
+static void a_path_that_comes_back_finds_its_models_again(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    const sembed_model *a = acquire(&scene, "a"), *found;
+    sembed_error error = {0};
+    for (int i = 0; i < 3; i++) {
+        set_path(&scene, "/nowhere");
+        assert_fails(sembed_registry_acquire(scene.registry, "a", NULL, &found, &error),
+                     SEMBED_NOT_FOUND, error, "a");
+        set_path(&scene, scene.path);
+        assert_ptr_equal(acquire(&scene, "a"), a);
+    }
+    set_path(&scene, "/nowhere");
+    put_model(&scene, "a", "plain");
+    set_path(&scene, scene.path);
+    assert_ptr_not_equal(acquire(&scene, "a"), a);
+    assert_loaded(&scene, "a");
+    scene_destroy(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_are_given_up_when_their_folder_changes),
         cmocka_unit_test(a_name_that_is_taken_over_gives_up_its_model),
         cmocka_unit_test(the_least_recently_used_models_are_given_up),
+        cmocka_unit_test(a_path_that_comes_back_finds_its_models_again),
         cmocka_unit_test(images_are_compiled_ahead_of_time),
         cmocka_unit_test(what_was_not_kept_is_a_notice),
         cmocka_unit_test(a_long_text_leaves_no_memory_behind),
