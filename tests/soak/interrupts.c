@@ -425,6 +425,20 @@ static void cancel(struct worker *worker, unsigned work)
         complain("canceled \"%s\" ended with %s", works[work].name, state);
 }
 
+/* The timeout is for this statement as well, which is made until it is through. */
+static void end_timeouts(PGconn *connection)
+{
+    bool timed_out;
+    do {
+        PGresult *result = PQexec(connection, "RESET statement_timeout");
+        const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        timed_out = state && strcmp(state, "57014") == 0;
+        if (state && !timed_out)
+            complain("RESET: %s", PQerrorMessage(connection));
+        PQclear(result);
+    } while (timed_out);
+}
+
 static void time_out(struct worker *worker, unsigned work)
 {
     PGconn *connection = worker->kept;
@@ -443,7 +457,7 @@ static void time_out(struct worker *worker, unsigned work)
     if (!answered)
         complain("\"%s\" goes on after its timeout", works[work].name);
     end_of_statement(connection, state);
-    run(connection, "RESET statement_timeout");
+    end_timeouts(connection);
     if (answered && strcmp(state, "57014") == 0)
         note(TIMEOUT, work, ms - timeout, used - timeout);
     else if (!state[0])
