@@ -6,7 +6,7 @@
  * asks for a catch-up, a parallel worker has sent a message. Only CHECK_FOR_INTERRUPTS knows what to
  * do with each, and it may longjmp, so the core's poll cannot run it. Instead the poll stops the
  * core at whatever is pending, CHECK_FOR_INTERRUPTS runs, and if it returns, the call is made once
- * more. A second harmless interrupt waits until that one is through: stopped by a cancel, a
+ * more. A second harmless interrupt waits until that one is through: stopped by a cancel, a timeout, a
  * termination or a client that is gone alone, it cannot be kept from ending by a steady stream of the
  * others. (client_connection_check_interval is such a stream, so the poll looks at the socket itself.)
  */
@@ -31,6 +31,16 @@ static bool client_is_gone(void)
     return false;
 }
 
+/* transaction_timeout is no cancel: PostgreSQL ends the session. */
+static bool transaction_is_over(void)
+{
+#if PG_VERSION_NUM >= 170000
+    return TransactionTimeoutPending;
+#else
+    return false;
+#endif
+}
+
 static int stop_wanted(void *state)
 {
     const bool *cancel_only = state;
@@ -39,7 +49,8 @@ static int stop_wanted(void *state)
         return 0;
     if (InterruptHoldoffCount > 0 || CritSectionCount > 0 || QueryCancelHoldoffCount > 0)
         return 0; /* CHECK_FOR_INTERRUPTS would do nothing */
-    return !*cancel_only || QueryCancelPending || ProcDiePending || client_is_gone();
+    return !*cancel_only || QueryCancelPending || ProcDiePending || transaction_is_over() ||
+           client_is_gone();
 }
 
 void call_begin(struct call *call)
