@@ -99,20 +99,21 @@ static void path_of(const struct cache *cache, const char *name, char path[512])
 /* Sums the weights up unless the mark says that it was done. */
 static sembed_status check_weights(const struct cache *cache, const char *name, const char *path,
                                    const struct stat *info, const struct image *image, bool sum_up,
-                                   sembed_error *error)
+                                   const sembed_poll *poll, sembed_error *error)
 {
     if (mark_fits(cache->descriptor, name, info))
         return SEMBED_OK;
     if (!sum_up)
         return error_set(error, SEMBED_NOT_FOUND, "%s: not yet summed up", path);
-    sembed_status status = image_check_weights(image, path, error);
+    sembed_status status = image_check_weights(image, path, poll, error);
     if (status == SEMBED_OK)
         mark_write(cache->descriptor, name, info);
     return status;
 }
 
 sembed_status cache_find(const struct cache *cache, const char *name, const char *identity,
-                         bool sum_up, struct image *image, sembed_error *error)
+                         bool sum_up, const sembed_poll *poll, struct image *image,
+                         sembed_error *error)
 {
     char path[512];
     struct stat info;
@@ -130,7 +131,7 @@ sembed_status cache_find(const struct cache *cache, const char *name, const char
     else
         status = image_open(descriptor, path, identity, image, error);
     if (status == SEMBED_OK)
-        status = check_weights(cache, name, path, &info, image, sum_up, error);
+        status = check_weights(cache, name, path, &info, image, sum_up, poll, error);
     if (status != SEMBED_OK)
         image_close(image);
     close(descriptor);

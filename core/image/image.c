@@ -296,11 +296,26 @@ sembed_status image_open_identity(int descriptor, const char *path, struct image
     return status;
 }
 
-sembed_status image_check_weights(const struct image *image, const char *path, sembed_error *error)
+/* A disk may take seconds to read them. */
+sembed_status image_check_weights(const struct image *image, const char *path,
+                                  const sembed_poll *poll, sembed_error *error)
 {
-    if (XXH3_64bits(image->weights.data, image->weights.size) == image->weights_checksum)
-        return SEMBED_OK;
-    return damaged(path, "altered: weights", error);
+    XXH3_state_t *sum = XXH3_createState();
+    if (!sum)
+        return error_no_memory(error, "a checksum");
+    XXH3_64bits_reset(sum);
+    sembed_status status = SEMBED_OK;
+    size_t size = image->weights.size;
+    for (size_t done = 0, piece; status == SEMBED_OK && done < size; done += piece) {
+        piece = size - done < BATCH ? size - done : BATCH;
+        XXH3_64bits_update(sum, image->weights.data + done, piece);
+        if (poll_wants_stop(poll))
+            status = error_canceled(error);
+    }
+    if (status == SEMBED_OK && XXH3_64bits_digest(sum) != image->weights_checksum)
+        status = damaged(path, "altered: weights", error);
+    XXH3_freeState(sum);
+    return status;
 }
 
 void image_close(struct image *image)

@@ -66,9 +66,9 @@ SEMBED_MUST_CHECK sembed_status image_open(int descriptor, const char *path, con
 SEMBED_MUST_CHECK sembed_status image_open_identity(int descriptor, const char *path,
                                                     struct image *image, sembed_error *error);
 
-/* SEMBED_MALFORMED unless the weights are as they were written. */
+/* SEMBED_MALFORMED unless the weights are as they were written. poll may be NULL. */
 SEMBED_MUST_CHECK sembed_status image_check_weights(const struct image *image, const char *path,
-                                                    sembed_error *error);
+                                                    const sembed_poll *poll, sembed_error *error);
 void image_close(struct image *image); /* a zeroed one is allowed */
 
 #endif

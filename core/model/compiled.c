@@ -155,8 +155,8 @@ static sembed_status try_image(struct loading *loading, bool sum_up, struct semb
 {
     struct image image;
     sembed_error why = {0};
-    sembed_status status =
-        cache_find(&loading->cache, loading->image_name, loading->identity, sum_up, &image, &why);
+    sembed_status status = cache_find(&loading->cache, loading->image_name, loading->identity,
+                                      sum_up, loading->poll, &image, &why);
     if (status == SEMBED_OK)
         status = open_model(loading->name, loading->folder, &image, model, &why);
     if (status == SEMBED_OK)

@@ -139,6 +139,36 @@ static void a_lost_mark_costs_time_only(void **state)
     scene_free(&scene);
 }
 
+static int stop(void *state)
+{
+    (void)state;
+    return 1;
+}
+
+/* Which may take a slow disk seconds. */
+static void summing_up_can_be_stopped(void **state)
+{
+    (void)state;
+    sembed_error notice, error = {0};
+    struct scene scene = scene_create("tiny-bert");
+    const struct image_settings settings = {scene.cache, PLENTY};
+    const sembed_poll poll = {stop, NULL};
+    struct sembed_model *model;
+    ino_t inode = inode_of(scene.cache, scene.image);
+    char *mark = find_ending(scene.cache, ".ok");
+    folder_delete(scene.cache, mark);
+    assert_fails(
+        compiled_load("m", scene.folder, PRECISION_F32, &settings, &poll, &model, &notice, &error),
+        SEMBED_CANCELED, error, "canceled");
+    assert_null(find_ending(scene.cache, ".ok"));
+    model = scene_load(scene.folder, scene.cache, &notice);
+    assert_true(is_from_image(model));
+    assert_int_equal(inode_of(scene.cache, scene.image), inode);
+    model_free(model);
+    free(mark);
+    scene_free(&scene);
+}
+
 /* ------------------------------------------------------------------------------------- nonsense */
 
 static uint32_t random_below(uint32_t *state, size_t limit)
@@ -234,6 +264,7 @@ int main(void)
         cmocka_unit_test(impossible_sections_are_refused),
         cmocka_unit_test(marks_are_not_deceived),
         cmocka_unit_test(a_lost_mark_costs_time_only),
+        cmocka_unit_test(summing_up_can_be_stopped),
         cmocka_unit_test(nonsense_under_right_sums_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
