@@ -7,7 +7,7 @@
 #   make check            unit tests and SQLite tests
 #   make asan ubsan tsan  the same under a sanitizer
 #   make coverage         the same, and how much of core/ they reach
-#   make valgrind         the SQLite tests under valgrind
+#   make valgrind         the SQLite tests and one of images under valgrind
 #   make soak             half an hour of sixteen connections to PostgreSQL
 #   make bench            times of every engine that is installed, in turn: a table and a plot
 #   make fuzz             fuzzers, for hours (clang)
@@ -181,7 +181,8 @@ tsan:
 # times as slow, so the soak is short and the deadlines of interrupts are not for it.
 VALGRIND = valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
            --suppressions=tests/valgrind.supp
-VALGRIND_TESTS ?= $(filter-out %test_interrupt %test_threads %test_minilm,$(SQLITE_TESTS))
+VALGRIND_TESTS ?= $(BUILD)/tests/test_archive \
+                  $(filter-out %test_interrupt %test_threads %test_minilm,$(SQLITE_TESTS))
 VALGRIND_AVX2_TESTS ?= $(BUILD)/tests/sqlite/test_embed $(BUILD)/tests/sqlite/test_schema
 
 define under_valgrind
@@ -190,7 +191,9 @@ define under_valgrind
 	    SEMBED_CACHE=$(BUILD)/cache-valgrind SEMBED_EXTENSION=$(SQLITE_LIBRARY) $(VALGRIND) $$program; done
 endef
 
-valgrind: $(SQLITE_LIBRARY) $(SQLITE_TESTS)
+# The cache is empty at first, so that images are written as well as read.
+valgrind: $(SQLITE_LIBRARY) $(SQLITE_TESTS) $(BUILD)/tests/test_archive
+	@rm -rf $(BUILD)/cache-valgrind
 	$(call under_valgrind,$(VALGRIND_TESTS),SEMBED_ISA=baseline ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem)
 	$(call under_valgrind,$(VALGRIND_AVX2_TESTS),SEMBED_ISA=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell)
 

@@ -211,7 +211,7 @@ static sembed_status read_prepend_scheme(const struct json_file *file, const jso
 static sembed_status read_metaspace(const struct json_file *file, const json_t *json,
                                     struct pretokenizer *pretokenizer, sembed_error *error)
 {
-    struct metaspace metaspace;
+    struct metaspace metaspace = {0}; /* no byte of it goes unset into an image */
     const char *text;
     bool split;
     struct step *step = NULL;
