@@ -16,6 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+/* How often poll is asked by who waits for another thread's loading. */
+#define POLL_NANOSECONDS 5000000
 
 struct entry {
     struct sembed_model *model;
@@ -52,6 +56,24 @@ sembed_status sembed_registry_create(const char *model_path, sembed_registry **r
     pthread_mutex_init(&created->lock, NULL);
     created->images.limit = SEMBED_CACHE_LIMIT;
     *registry = created;
+    return SEMBED_OK;
+}
+
+/* Waits for the registry, which another thread may hold for as long as loading a model takes. */
+static sembed_status lock_registry(struct sembed_registry *registry, const sembed_poll *poll,
+                                   sembed_error *error)
+{
+    struct timespec until;
+    while (pthread_mutex_trylock(&registry->lock) != 0) {
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += POLL_NANOSECONDS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (pthread_mutex_timedlock(&registry->lock, &until) == 0)
+            return SEMBED_OK;
+        if (poll_wants_stop(poll))
+            return error_canceled(error);
+    }
     return SEMBED_OK;
 }
 
@@ -367,11 +389,13 @@ sembed_status sembed_registry_load(sembed_registry *registry, const char *name, 
     if (status != SEMBED_OK)
         return status;
     const struct sembed_model *model;
-    pthread_mutex_lock(&registry->lock);
-    if (!is_loaded(find_entry(registry, parsed.canonical), folder))
-        status = load_entry(registry, &parsed, folder, (struct entry){.given = true}, poll, &model,
-                            error);
-    pthread_mutex_unlock(&registry->lock);
+    status = lock_registry(registry, poll, error);
+    if (status == SEMBED_OK) {
+        if (!is_loaded(find_entry(registry, parsed.canonical), folder))
+            status = load_entry(registry, &parsed, folder, (struct entry){.given = true}, poll,
+                                &model, error);
+        pthread_mutex_unlock(&registry->lock);
+    }
     model_name_free(&parsed);
     return status;
 }
@@ -590,9 +614,11 @@ sembed_status sembed_registry_acquire(sembed_registry *registry, const char *nam
                                       sembed_error *error)
 {
     *model = NULL;
-    pthread_mutex_lock(&registry->lock);
-    sembed_status status = name ? acquire_named(registry, name, poll, model, error)
-                                : acquire_only(registry, poll, model, error);
+    sembed_status status = lock_registry(registry, poll, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = name ? acquire_named(registry, name, poll, model, error)
+                  : acquire_only(registry, poll, model, error);
     pthread_mutex_unlock(&registry->lock);
     return status;
 }
@@ -604,8 +630,9 @@ sembed_status sembed_registry_compile(sembed_registry *registry, const char *nam
 {
     const sembed_model *model;
     *bytes = 0;
-    pthread_mutex_lock(&registry->lock);
-    sembed_status status = SEMBED_OK;
+    sembed_status status = lock_registry(registry, poll, error);
+    if (status != SEMBED_OK)
+        return status;
     if (!registry->images.folder)
         status = error_set(error, SEMBED_IO, "no cache folder is set");
     if (status == SEMBED_OK)

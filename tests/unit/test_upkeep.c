@@ -6,10 +6,13 @@
 #include "tests/unit/folder.h"
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A folder with models "a", "b" and "c", and a registry that looks there. */
@@ -253,6 +256,69 @@ static void a_path_that_comes_back_finds_its_models_again(void **state)
     scene_destroy(&scene);
 }
 
+/* A thread that loads, and is held up at its first question. */
+struct loader {
+    const struct scene *scene;
+    atomic_bool is_loading, may_go_on;
+};
+
+static int hold_up(void *state)
+{
+    struct loader *loader = state;
+    const struct timespec pause = {.tv_nsec = 1000000};
+    atomic_store(&loader->is_loading, true);
+    while (!atomic_load(&loader->may_go_on))
+        nanosleep(&pause, NULL);
+    return 0;
+}
+
+static void *load_slowly(void *state)
+{
+    struct loader *loader = state;
+    const sembed_poll poll = {hold_up, loader};
+    const sembed_model *model = NULL;
+    sembed_error error = {0};
+    sembed_status status =
+        sembed_registry_acquire(loader->scene->registry, "a", &poll, &model, &error);
+    return status == SEMBED_OK ? (void *)model : NULL;
+}
+
+static int stop_at_third(void *state)
+{
+    return ++*(int *)state == 3;
+}
+
+static void who_waits_for_another_thread_can_be_stopped(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    struct loader loader = {.scene = &scene};
+    const struct timespec pause = {.tv_nsec = 1000000};
+    const sembed_model *model;
+    sembed_error error = {0};
+    uint64_t bytes;
+    pthread_t thread;
+    void *loaded;
+    int asked = 0;
+    const sembed_poll poll = {stop_at_third, &asked};
+    assert_int_equal(pthread_create(&thread, NULL, load_slowly, &loader), 0);
+    while (!atomic_load(&loader.is_loading))
+        nanosleep(&pause, NULL);
+    assert_fails(sembed_registry_acquire(scene.registry, "c", &poll, &model, &error),
+                 SEMBED_CANCELED, error, "canceled");
+    assert_int_equal(asked, 3);
+    asked = 0;
+    assert_fails(sembed_registry_load(scene.registry, "d", scene.path, &poll, &error),
+                 SEMBED_CANCELED, error, "canceled");
+    asked = 0;
+    assert_fails(sembed_registry_compile(scene.registry, "c", &poll, &bytes, &error),
+                 SEMBED_CANCELED, error, "canceled");
+    atomic_store(&loader.may_go_on, true);
+    assert_int_equal(pthread_join(thread, &loaded), 0);
+    assert_ptr_equal(loaded, acquire(&scene, "a"));
+    scene_destroy(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +326,7 @@ int main(void)
         cmocka_unit_test(a_name_that_is_taken_over_gives_up_its_model),
         cmocka_unit_test(the_least_recently_used_models_are_given_up),
         cmocka_unit_test(a_path_that_comes_back_finds_its_models_again),
+        cmocka_unit_test(who_waits_for_another_thread_can_be_stopped),
         cmocka_unit_test(images_are_compiled_ahead_of_time),
         cmocka_unit_test(what_was_not_kept_is_a_notice),
         cmocka_unit_test(a_long_text_leaves_no_memory_behind),
