@@ -341,6 +341,47 @@ static void clusters_follow_the_rules(void **state)
     }
 }
 
+static int stop_at_last(void *state)
+{
+    int *left = state;
+    return *left > 0 && --*left == 0;
+}
+
+/* Long texts of many clusters, and of a single one: whether to stop is asked again and again, and each
+ * time the answer counts. */
+static void long_texts_can_be_stopped(void **state)
+{
+    (void)state;
+    enum { LENGTH = 1 << 19 };
+    static const char *const characters[] = {"A", "\xCC\x81"};
+    struct charsmap *charsmap = charsmap_open();
+    char *text = malloc(LENGTH);
+    assert_non_null(text);
+    for (size_t kind = 0; kind < 2; kind++) {
+        size_t width = strlen(characters[kind]);
+        for (size_t i = 0; i < LENGTH; i++)
+            text[i] = characters[kind][i % width];
+        int stopped = 0;
+        for (;; stopped++) {
+            int left = stopped + 1;
+            const sembed_poll poll = {stop_at_last, &left};
+            struct charsmap_output output = {0};
+            sembed_error error = {0};
+            sembed_status status =
+                charsmap_normalize(charsmap, text, LENGTH, false, &poll, &output, NULL, &error);
+            output_free(&output);
+            if (left > 0) { /* fewer questions than that */
+                assert_ok(status, error);
+                break;
+            }
+            assert_int_equal(status, SEMBED_CANCELED);
+        }
+        assert_true(stopped >= 2);
+    }
+    free(text);
+    charsmap_destroy(charsmap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +392,7 @@ int main(void)
         cmocka_unit_test(survives_any_table),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(clusters_follow_the_rules),
+        cmocka_unit_test(long_texts_can_be_stopped),
     };
     return cmocka_run_group_tests_name("charsmap", tests, NULL, NULL);
 }

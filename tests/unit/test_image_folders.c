@@ -4,14 +4,17 @@
  */
 #define _GNU_SOURCE
 #include "core/base/memory.h"
+#include "core/image/image.h"
 #include "core/model/compiled.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/image_scene.h"
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -189,6 +192,13 @@ static int count_question(void *state)
     return 0;
 }
 
+/* Counts down to the question that is answered with yes. */
+static int stop_at_last(void *state)
+{
+    int *left = state;
+    return *left > 0 && --*left == 0;
+}
+
 /* How often poll is asked while a model is loaded whose image cannot grow beyond so many bytes. */
 static int questions_until_full(const struct scene *scene, rlim_t bytes)
 {
@@ -222,6 +232,147 @@ static void packing_ends_where_writing_fails(void **state)
     assert_int_equal(questions_until_full(&opened.scene, in_tables), without_image);
     assert_true(questions_until_full(&opened.scene, opened.size - 1) > without_image);
     opened_scene_free(&opened);
+}
+
+/* Twenty megabytes: three batches, each of many pieces. */
+enum { LARGE = 20 << 20 };
+
+static sembed_status write_large(const void *model, const sembed_poll *poll,
+                                 struct flat_writer *writer, sembed_error *error)
+{
+    (void)poll, (void)error;
+    flat_write(writer, model, LARGE);
+    return SEMBED_OK;
+}
+
+static void large_weights_are_written_in_batches(void **state)
+{
+    (void)state;
+    sembed_error error = {0};
+    char *folder = folder_create(), *path = join(folder, "large");
+    unsigned char *weights = malloc(LARGE);
+    assert_non_null(weights);
+    for (size_t i = 0; i < LARGE; i++)
+        weights[i] = (unsigned char)(i * 2654435761u >> 13);
+    struct archive archive = archive_for_saving(&error);
+    const struct image_contents contents = {"large\n", &archive, write_large, weights, PLENTY};
+    int descriptor = open(path, O_RDWR | O_CREAT, 0600);
+    int questions = 0;
+    sembed_poll poll = {count_question, &questions};
+    assert_ok(image_write(descriptor, path, &contents, &poll, &error), error);
+    assert_in_range(questions, 2, 10);
+
+    size_t size;
+    unsigned char *written = (unsigned char *)folder_read(folder, "large", &size);
+    struct laid_out header;
+    memcpy(&header, written, sizeof header);
+    assert_int_equal(header.sections[3].size, LARGE);
+    assert_int_equal(header.sections[3].offset + LARGE, size);
+    assert_memory_equal(written + header.sections[3].offset, weights, LARGE);
+
+    poll = (sembed_poll){stop_at_last, &questions}; /* at the last question of before */
+    assert_int_equal(ftruncate(descriptor, 0), 0);
+    assert_fails(image_write(descriptor, path, &contents, &poll, &error), SEMBED_CANCELED, error,
+                 "");
+    archive_free(&archive);
+    close(descriptor);
+    free(written);
+    free(weights);
+    memory_free(path);
+    folder_remove(folder);
+}
+
+/* ------------------------------------------------------------------------------------- locks */
+
+/* An image without its mark: only who has the lock, or can have none, sums up its weights. */
+static char *take_away_mark(const struct scene *scene)
+{
+    char *mark = find_ending(scene->cache, ".ok"), *lock = find_ending(scene->cache, ".lock");
+    folder_delete(scene->cache, mark);
+    free(mark);
+    char *path = join(scene->cache, lock);
+    free(lock);
+    return path;
+}
+
+static void an_image_is_used_where_no_lock_can_be_had(void **state)
+{
+    (void)state;
+    sembed_error notice;
+    struct scene scene = scene_create("tiny-bert");
+    char *lock = take_away_mark(&scene);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(mkdir(lock, 0700), 0);
+    struct sembed_model *model = scene_load(scene.folder, scene.cache, &notice);
+    assert_true(is_from_image(model));
+    assert_int_equal(notice.code, SEMBED_OK);
+    assert_same_answers(scene.plain, model);
+    model_free(model);
+    folder_delete(scene.cache, scene.image);
+    assert_private(scene.folder, scene.cache, "cannot write");
+    memory_free(lock);
+    scene_free(&scene);
+}
+
+/* Another process, played by a descriptor of its own, that lets go of the lock after some questions. */
+struct holder {
+    int descriptor, questions;
+};
+
+static int let_go_in_the_end(void *state)
+{
+    struct holder *holder = state;
+    if (holder->questions-- == 0)
+        flock(holder->descriptor, LOCK_UN);
+    return 0;
+}
+
+static void who_does_not_hold_the_lock_waits(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create("tiny-bert");
+    const struct image_settings settings = {scene.cache, PLENTY};
+    char *lock = take_away_mark(&scene);
+    struct holder holder = {open(lock, O_RDWR), 5};
+    assert_int_equal(flock(holder.descriptor, LOCK_EX), 0);
+    struct sembed_model *model;
+    sembed_error notice, error = {0};
+
+    int left = 3;
+    sembed_poll poll = {stop_at_last, &left};
+    assert_fails(
+        compiled_load("m", scene.folder, PRECISION_F32, &settings, &poll, &model, &notice, &error),
+        SEMBED_CANCELED, error, "");
+    assert_null(model);
+
+    poll = (sembed_poll){let_go_in_the_end, &holder};
+    assert_ok(
+        compiled_load("m", scene.folder, PRECISION_F32, &settings, &poll, &model, &notice, &error),
+        error);
+    assert_true(is_from_image(model));
+    assert_true(holder.questions < 0);
+    model_free(model);
+    close(holder.descriptor);
+    memory_free(lock);
+    scene_free(&scene);
+}
+
+static void a_folder_of_too_many_files_has_no_image(void **state)
+{
+    (void)state;
+    sembed_error notice;
+    char *cache = folder_create(), *folder = folder_copy_fixture("tiny-bert");
+    char name[32];
+    for (int i = 0; i < 2000; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        folder_write_text(folder, name, "");
+    }
+    struct sembed_model *model = scene_load(folder, cache, &notice);
+    assert_false(is_from_image(model));
+    assert_fails(notice.code, SEMBED_LIMIT, notice, "more than 2000 files");
+    model_free(model);
+    folder_remove(folder);
+    folder_remove(cache);
 }
 
 /* --------------------------------------------------------------------------------- no memory */
@@ -293,13 +444,6 @@ static void a_folder_that_changes_while_it_is_packed_is_packed_again(void **stat
     folder_remove(folder);
 }
 
-/* Counts down to the question that is answered with yes. */
-static int stop_at_last(void *state)
-{
-    int *left = state;
-    return *left > 0 && --*left == 0;
-}
-
 static void making_an_image_can_be_stopped(void **state)
 {
     (void)state;
@@ -336,6 +480,10 @@ int main(void)
         cmocka_unit_test(read_only_folders_are_read),
         cmocka_unit_test(a_full_disk_is_no_error),
         cmocka_unit_test(packing_ends_where_writing_fails),
+        cmocka_unit_test(large_weights_are_written_in_batches),
+        cmocka_unit_test(an_image_is_used_where_no_lock_can_be_had),
+        cmocka_unit_test(who_does_not_hold_the_lock_waits),
+        cmocka_unit_test(a_folder_of_too_many_files_has_no_image),
         cmocka_unit_test(no_memory_is_an_error_everywhere),
         cmocka_unit_test(a_folder_that_changes_while_it_is_packed_is_packed_again),
         cmocka_unit_test(making_an_image_can_be_stopped),

@@ -1,12 +1,16 @@
 /* A model's folder and the registry: what loads, what is refused with which words, and that the
  * registry goes on working afterwards. */
+#include "core/base/file.h"
+#include "core/base/memory.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/unit.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FIXTURE    "tiny-bert"
 #define DIMENSIONS 24
@@ -285,6 +289,9 @@ static void the_only_model_is_the_default(void **state)
     sembed_model_describe(model, &info);
     assert_string_equal(info.name, "one");
     assert_string_equal(info.folder, target);
+    const sembed_model *again;
+    assert_ok(sembed_registry_acquire(own, NULL, NULL, &again, &error), error);
+    assert_ptr_equal(again, model);
 
     assert_ok(sembed_registry_load(own, "two", second, NULL, &error), error);
     assert_fails(sembed_registry_acquire(own, NULL, NULL, &model, &error), SEMBED_NOT_FOUND, error,
@@ -403,6 +410,66 @@ static void precisions_are_models_of_their_own(void **state)
     sembed_registry_destroy(own);
 }
 
+/* The folder says how its vectors are compared, by names of which each has a measure. */
+static void similarities_are_those_of_the_folder(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        double expected; /* of (1, 2, 2) and (2, 0, 1): the distance's negative, or the product */
+    } cases[] = {
+        {"cosine", 4 / (3 * 2.23606797749979)},
+        {"dot", 4},
+        {"euclidean", -2.449489742783178},
+        {"manhattan", -4},
+    };
+    static const float a[3] = {1, 2, 2}, b[3] = {2, 0, 1};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char json[64];
+        sembed_registry *own;
+        sembed_error error = {0};
+        char *folder = folder_copy_fixture(FIXTURE);
+        snprintf(json, sizeof json, "{\"similarity_fn_name\": \"%s\"}", cases[i].name);
+        folder_write_text(folder, "config_sentence_transformers.json", json);
+        assert_ok(sembed_registry_create(NULL, &own, &error), error);
+        assert_ok(sembed_registry_load(own, "given", folder, NULL, &error), error);
+        double found = sembed_similarity(acquire(own, "given"), a, b, 3);
+        assert_true(fabs(found - cases[i].expected) < 1e-12);
+        sembed_registry_destroy(own);
+        folder_remove(folder);
+    }
+}
+
+/* Trees of folders without end are no model folders: looking for links in them ends somewhere. */
+static void endless_folders_are_refused(void **state)
+{
+    (void)state;
+    sembed_registry *own;
+    const sembed_model *model;
+    sembed_error error = {0};
+    char *parent = folder_create(), *folder = path_join(parent, "deep"),
+         *path = path_join(folder, "");
+    assert_int_equal(mkdir(folder, 0700), 0);
+    folder_write_text(folder, "config.json", "{}");
+    for (int i = 0; i < 18; i++) {
+        char *below = path_join(path, "x");
+        memory_free(path);
+        path = below;
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    assert_ok(sembed_registry_create(parent, &own, &error), error);
+    assert_fails(sembed_registry_acquire(own, "deep", NULL, &model, &error), SEMBED_LIMIT, error,
+                 "more than 16 folders below one another");
+    sembed_registry_destroy(own);
+    for (int i = 0; i < 18; i++) {
+        assert_int_equal(rmdir(path), 0);
+        *strrchr(path, '/') = '\0';
+    }
+    memory_free(path);
+    memory_free(folder);
+    folder_remove(parent);
+}
+
 /* A given name goes with every precision, and takes all of them along when it is given anew. */
 static void given_names_have_precisions_too(void **state)
 {
@@ -464,6 +531,8 @@ int main(void)
         cmocka_unit_test(another_path_finds_other_models),
         cmocka_unit_test(loading_and_embedding_can_be_canceled),
         cmocka_unit_test(precisions_are_models_of_their_own),
+        cmocka_unit_test(similarities_are_those_of_the_folder),
+        cmocka_unit_test(endless_folders_are_refused),
         cmocka_unit_test(given_names_have_precisions_too),
         cmocka_unit_test(unknown_precisions_list_those_that_exist),
     };

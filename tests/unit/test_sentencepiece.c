@@ -234,6 +234,28 @@ static void missing_tokens_are_added_behind(void **state)
     fixture_close(&fixture);
 }
 
+/* Ids and settings that are not those of the schema. */
+static void other_ids_are_read(void **state)
+{
+    (void)state;
+    static struct bytes model;
+    fill_model(&model);
+    struct bytes trainer = {.size = 0}, normalizer = {.size = 0};
+    put_number(&trainer, 40, 2);
+    put_number(&trainer, 41, 0);
+    put_number(&trainer, 42, 5);
+    put_bytes(&model, 2, trainer.data, trainer.size);
+    put_number(&normalizer, 5, 0);
+    put_bytes(&model, 3, normalizer.data, normalizer.size);
+    struct fixture fixture;
+    assert_ok(fixture_open(&fixture, model.data, model.size), fixture.error);
+    assert_int_equal(fixture.model.unknown_id, 2);
+    assert_int_equal(fixture.model.begin_id, 0);
+    assert_int_equal(fixture.model.end_id, 5);
+    assert_false(fixture.model.escape_whitespaces);
+    fixture_close(&fixture);
+}
+
 static void other_algorithms_are_refused(void **state)
 {
     (void)state;
@@ -320,6 +342,7 @@ int main(void)
         cmocka_unit_test(xlm_roberta_puts_four_tokens_first),
         cmocka_unit_test(camembert_keeps_the_files_own_beginning_and_end),
         cmocka_unit_test(missing_tokens_are_added_behind),
+        cmocka_unit_test(other_ids_are_read),
         cmocka_unit_test(other_algorithms_are_refused),
         cmocka_unit_test(broken_files_are_refused),
         cmocka_unit_test(every_allocation_may_fail),

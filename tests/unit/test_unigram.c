@@ -229,6 +229,20 @@ static void no_segmentation_is_better(void **state)
     }
 }
 
+/* A piece of a SentencePiece file may be any bytes; no text has such a piece. */
+static void pieces_that_are_no_text_are_refused(void **state)
+{
+    (void)state;
+    static const struct unigram_piece pieces[] = {{"a", 1, -1}, {"b\xFF", 2, -2}};
+    struct fixture fixture = {0};
+    assert_ok(vocabulary_create(0, 0, &fixture.vocabulary, &fixture.error), fixture.error);
+    assert_fails(unigram_create_from_pieces("list", pieces, 2, 0, false, fixture.vocabulary, NULL,
+                                            &fixture.model, &fixture.error),
+                 SEMBED_MALFORMED, fixture.error, "list: piece 1 ");
+    assert_null(fixture.model);
+    vocabulary_destroy(fixture.vocabulary);
+}
+
 /* --- the trie --------------------------------------------------------------------------------- */
 
 #define KEYS 20000
@@ -387,6 +401,7 @@ int main(void)
         cmocka_unit_test(of_equal_pieces_the_last_counts),
         cmocka_unit_test(without_unknown_token_unknown_characters_are_an_error),
         cmocka_unit_test(no_segmentation_is_better),
+        cmocka_unit_test(pieces_that_are_no_text_are_refused),
         cmocka_unit_test(the_trie_finds_what_was_put_in),
         cmocka_unit_test(the_trie_may_be_empty),
         cmocka_unit_test(a_megabyte_is_split_and_can_be_stopped),
