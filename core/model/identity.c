@@ -149,6 +149,11 @@ sembed_status identity_create(const char *folder, enum precision precision, char
         return error_set(error,
                          errno == ENOENT ? SEMBED_NOT_FOUND : error_of_errno(errno, SEMBED_IO),
                          "%s: %s", folder, strerror(errno));
+    if (strchr(real, '\n')) {
+        free(real);
+        return error_set(error, SEMBED_UNSUPPORTED,
+                         "%s: expected a folder without a line break in its name", folder);
+    }
     gemm_fingerprint(precision, weights);
     text_add(&text, "sembed %s %s\nweights %s%s%s\n", SEMBED_VERSION, SEMBED_SOURCES, weights,
              folder_line, real);

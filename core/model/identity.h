@@ -19,7 +19,8 @@
 
 #include <stdbool.h>
 
-/* The identity of an image made now of that folder; freed with memory_free. */
+/* The identity of an image made now of that folder; freed with memory_free. SEMBED_UNSUPPORTED where the
+ * folder's name, without links, would be two lines. */
 SEMBED_MUST_CHECK sembed_status identity_create(const char *folder, enum precision precision,
                                                 char **identity, sembed_error *error);
 

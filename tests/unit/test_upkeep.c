@@ -256,6 +256,23 @@ static void a_path_that_comes_back_finds_its_models_again(void **state)
     scene_destroy(&scene);
 }
 
+/* What stands before it names another folder, which is not to be read in its place. */
+static void a_line_break_in_a_name_is_refused(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    const sembed_model *model;
+    sembed_error error = {0};
+    char from[512], to[512];
+    snprintf(from, sizeof from, "%s/c", scene.path);
+    snprintf(to, sizeof to, "%s/a\nb", scene.path);
+    assert_int_equal(rename(from, to), 0);
+    assert_fails(sembed_registry_acquire(scene.registry, "a\nb", NULL, &model, &error),
+                 SEMBED_UNSUPPORTED, error, "line break");
+    assert_int_equal(rename(to, from), 0);
+    scene_destroy(&scene);
+}
+
 /* A thread that loads, and is held up at its first question. */
 struct loader {
     const struct scene *scene;
@@ -326,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_name_that_is_taken_over_gives_up_its_model),
         cmocka_unit_test(the_least_recently_used_models_are_given_up),
         cmocka_unit_test(a_path_that_comes_back_finds_its_models_again),
+        cmocka_unit_test(a_line_break_in_a_name_is_refused),
         cmocka_unit_test(who_waits_for_another_thread_can_be_stopped),
         cmocka_unit_test(images_are_compiled_ahead_of_time),
         cmocka_unit_test(what_was_not_kept_is_a_notice),
