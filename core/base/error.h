@@ -49,6 +49,17 @@ static inline int poll_wants_stop_past(const sembed_poll *poll, size_t at, size_
     return poll_wants_stop(poll);
 }
 
+/* The same for a loop whose steps cost now much, now little: *work sums up what they cost, and each time
+ * that it is 65536, some 0.1 ms, poll is asked. */
+static inline int poll_wants_stop_after(const sembed_poll *poll, size_t cost, size_t *work)
+{
+    *work += cost;
+    if (*work < 0x10000)
+        return 0;
+    *work = 0;
+    return poll_wants_stop(poll);
+}
+
 /* SEMBED_CANCELED, in the same words everywhere. */
 sembed_status error_canceled(sembed_error *error);
 

@@ -318,13 +318,14 @@ bool added_tokens_allow_cuts(const struct added_tokens *tokens)
 /* ------------------------------------------------------------------------------- search */
 
 /* The token whose spelling is the longest that begins at text[at]; *matched: its bytes.
- * TRIE_NONE where none does. */
+ * TRIE_NONE where none does. *work grows by the bytes that were compared. */
 static uint32_t match_at(const struct pattern_set *set, const char *text, size_t length, size_t at,
-                         size_t *matched)
+                         size_t *matched, size_t *work)
 {
     const struct trie_unit *node = trie_root(&set->trie);
     uint32_t token = TRIE_NONE;
-    for (size_t i = at; i < length; i++) {
+    size_t i = at;
+    for (; i < length; i++) {
         node = trie_child(&set->trie, node, (unsigned char)text[i]);
         if (!node)
             break;
@@ -333,6 +334,7 @@ static uint32_t match_at(const struct pattern_set *set, const char *text, size_t
             *matched = i + 1 - at;
         }
     }
+    *work += i - at;
     return token;
 }
 
@@ -367,12 +369,16 @@ static size_t spaces_before(const struct added_search *search, size_t start)
     return start > search->done ? start : search->done;
 }
 
-static size_t spaces_after(const struct added_search *search, size_t stop)
+/* Where the spaces behind a match end. A run of them in which each is a match is gone through once. */
+static size_t spaces_after(struct added_search *search, size_t stop)
 {
     size_t size;
+    if (stop <= search->spaces_end)
+        return search->spaces_end;
     while (stop < search->length &&
            unicode_is_whitespace(unicode_decode(search->text + stop, &size)))
         stop += size;
+    search->spaces_end = stop;
     return stop;
 }
 
@@ -382,12 +388,13 @@ bool added_tokens_next(const struct added_tokens *tokens, struct added_search *s
     const struct pattern_set *set = &tokens->sets[search->normalized];
     if (set->count == 0 && search->at < limit)
         search->at = limit;
-    while (search->at < limit) {
+    while (search->at < limit && search->work < ADDED_MOST_WORK) {
         search->at = next_candidate(set, search->text, search->at, limit);
         if (search->at >= limit)
             break;
         size_t length = 0;
-        uint32_t found = match_at(set, search->text, search->length, search->at, &length);
+        uint32_t found =
+            match_at(set, search->text, search->length, search->at, &length, &search->work);
         if (found == TRIE_NONE) {
             search->at++;
             continue;

@@ -71,18 +71,25 @@ size_t added_tokens_id_limit(const struct added_tokens *tokens);
 /* As normalizer_allows_cuts, for the tokens that are looked for in normalized text. */
 bool added_tokens_allow_cuts(const struct added_tokens *tokens);
 
+/* Bytes to compare between two questions to poll: some milliseconds. Each place of a text can take as many
+ * as the longest token has. */
+#define ADDED_MOST_WORK ((size_t)1 << 20)
+
 /* A search through one text from left to right. Zero-initialise it but for the first line. */
 struct added_search {
     const char *text; /* valid UTF-8 */
     size_t length;
-    bool normalized; /* which of the two kinds of tokens to look for */
-    size_t at;       /* where the next match may begin */
-    size_t done;     /* where the last token, with the spaces it took, ended */
+    bool normalized;   /* which of the two kinds of tokens to look for */
+    size_t at;         /* where the next match may begin */
+    size_t done;       /* where the last token, with the spaces it took, ended */
+    size_t spaces_end; /* of the last spaces that were gone through behind a token */
+    size_t work;       /* bytes that were compared; the caller sets it back */
 };
 
 /*
  * The next token of the text that begins before `limit`, spaces that it takes included. False where
- * there is none; search->at is then `limit` or more.
+ * there is none; search->at is then `limit` or more, or less where search->work has come to
+ * ADDED_MOST_WORK.
  */
 bool added_tokens_next(const struct added_tokens *tokens, struct added_search *search, size_t limit,
                        uint32_t *id, size_t *start, size_t *stop);

@@ -32,6 +32,7 @@ struct bpe_scratch {
     size_t symbols_capacity;
     struct bpe_candidate *queue; /* heap of merges that may be done; long words only */
     size_t queue_capacity;
+    size_t work; /* since poll was asked, see poll_wants_stop_after */
 };
 void bpe_scratch_free(struct bpe_scratch *scratch);
 

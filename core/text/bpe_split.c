@@ -155,12 +155,12 @@ static inline uint32_t find_character(const struct bpe *model, const char *word,
 
 /* The word's characters as symbols. There is room for the most that they can become. */
 static sembed_status read_characters(const struct bpe *model, const char *word, size_t length,
-                                     const sembed_poll *poll, struct symbols *symbols,
+                                     const sembed_poll *poll, size_t *work, struct symbols *symbols,
                                      sembed_error *error)
 {
     size_t size;
-    for (size_t start = 0, step = 0; start < length; start += size, step++) {
-        if (poll_wants_stop_at(poll, step))
+    for (size_t start = 0; start < length; start += size) {
+        if (poll_wants_stop_after(poll, 1 + model->prefix_length, work))
             return error_canceled(error);
         size = character_length(model, (unsigned char)word[start], length - start);
         size_t prefix_length = start == 0 ? 0 : model->prefix_length;
@@ -438,7 +438,7 @@ sembed_status bpe_split(const struct bpe *model, struct bpe_scratch *scratch, co
     if (status != SEMBED_OK)
         return status;
     struct symbols symbols = {.items = scratch->symbols};
-    status = read_characters(model, word, length, poll, &symbols, error);
+    status = read_characters(model, word, length, poll, &scratch->work, &symbols, error);
     if (status != SEMBED_OK)
         return status;
     if (symbols.count <= SHORT_WORD)

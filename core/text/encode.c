@@ -15,11 +15,11 @@
 
 #include <string.h>
 
-#define PART_BYTES  2048
-#define POLL_SPLITS 4096
-#define POLL_BYTES  ((size_t)1 << 20)
-#define LONG_TEXT   ((size_t)64 << 10) /* one that takes more memory than a trim leaves */
-#define LARGE_TEXT  ((size_t)1 << 20)  /* one whose memory the system shall have back */
+#define PART_BYTES 2048
+#define POLL_BYTES ((size_t)1 << 20)
+#define POLL_WORDS ((size_t)64 << 10) /* bytes of words; a longer word asks by itself */
+#define LONG_TEXT  ((size_t)64 << 10) /* one that takes more memory than a trim leaves */
+#define LARGE_TEXT ((size_t)1 << 20)  /* one whose memory the system shall have back */
 
 struct tokenizer_scratch {
     struct aligned_text text;
@@ -184,7 +184,7 @@ static sembed_status split_word(struct job *job, const char *word, size_t length
     switch (job->tokenizer->subword_type) {
     case SUBWORD_WORDPIECE:
         return wordpiece_split(job->tokenizer->wordpiece, &scratch->wordpiece, word, length,
-                               &scratch->pieces, job->error);
+                               job->poll, &scratch->pieces, job->error);
     case SUBWORD_BPE:
         return bpe_split(job->tokenizer->bpe, &scratch->bpe, word, length, job->poll,
                          &scratch->pieces, job->error);
@@ -215,10 +215,10 @@ static sembed_status emit_word(struct job *job, struct split split)
 static sembed_status emit_splits(struct job *job)
 {
     const struct splits *splits = &job->scratch->splits;
-    for (size_t i = 0; i < splits->count; i++) {
-        if (poll_wants_stop_every(job->poll, i, POLL_SPLITS))
-            return error_canceled(job->error);
+    for (size_t i = 0, next = POLL_WORDS; i < splits->count; i++) {
         struct split split = splits->items[i];
+        if (poll_wants_stop_past(job->poll, split.start, &next))
+            return error_canceled(job->error);
         sembed_status status;
         if (split.token != VOCABULARY_NONE) {
             status = emit(job, split.token, true, split.start, split.stop);
@@ -243,7 +243,10 @@ static sembed_status next_added(const struct job *job, struct added_search *sear
     while (!*found && search->at < limit) {
         size_t step = limit - search->at < POLL_BYTES ? limit : search->at + POLL_BYTES;
         *found = added_tokens_next(job->tokenizer->added_tokens, search, step, id, start, stop);
-        if (!*found && step < limit && poll_wants_stop(job->poll))
+        bool tired = search->work >= ADDED_MOST_WORK;
+        if (tired)
+            search->work = 0;
+        if ((tired || (!*found && step < limit)) && poll_wants_stop(job->poll))
             return error_canceled(job->error);
     }
     return SEMBED_OK;
@@ -254,7 +257,8 @@ static sembed_status split_normalized(struct job *job)
 {
     struct tokenizer_scratch *scratch = job->scratch;
     size_t length = scratch->text.length;
-    struct added_search search = {scratch->text.bytes, length, true, 0, 0};
+    struct added_search search = {
+        .text = scratch->text.bytes, .length = length, .normalized = true};
     size_t done = 0, start, stop;
     uint32_t id;
     bool found;
@@ -338,7 +342,7 @@ static sembed_status find_cut(const struct job *job, size_t start, size_t stop, 
 
 static sembed_status encode_sequence(struct job *job)
 {
-    struct added_search search = {job->text, job->length, false, 0, 0};
+    struct added_search search = {.text = job->text, .length = job->length};
     size_t segment = 0;             /* where the current run without added tokens began */
     size_t done = 0;                /* what is before has been tokenized */
     size_t part_bytes = PART_BYTES; /* grows where there is no place to cut */

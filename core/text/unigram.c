@@ -37,7 +37,6 @@
 
 #define UNKNOWN_PENALTY 10.0
 #define NO_START        UINT32_MAX
-#define POLL_INTERVAL   65536 /* characters */
 #define POLL_PIECES     16384 /* of the vocabulary */
 
 /* The best path that ends at one byte of the word. */
@@ -304,15 +303,16 @@ static inline void offer(struct unigram_node *node, double score, size_t start, 
 }
 
 /* Every piece that begins at `start` makes its offer; then, if no piece is just the character that
- * stands there, the unknown token does. */
+ * stands there, the unknown token does. *walked: the bytes that were looked at. */
 static sembed_status offer_from(const struct unigram *model, struct unigram_node *nodes,
                                 const unsigned char *word, size_t start, size_t length,
-                                size_t character, sembed_error *error)
+                                size_t character, size_t *walked, sembed_error *error)
 {
     const double reached = nodes[start].score;
     const struct trie_unit *unit = trie_root(&model->trie);
     bool has_character = false;
-    for (size_t i = start; i < length; i++) {
+    size_t i = start;
+    for (; i < length; i++) {
         unit = trie_child(&model->trie, unit, word[i]);
         if (!unit)
             break;
@@ -321,6 +321,7 @@ static sembed_status offer_from(const struct unigram *model, struct unigram_node
             has_character = has_character || i + 1 == start + character;
         }
     }
+    *walked = i - start;
     if (has_character)
         return SEMBED_OK;
     struct unigram_node *node = &nodes[start + character];
@@ -412,18 +413,15 @@ sembed_status unigram_split(const struct unigram *model, struct unigram_scratch 
     }
     nodes[0] = (struct unigram_node){.score = 0};
 
-    size_t until_poll = POLL_INTERVAL;
-    for (size_t start = 0; start < length;) {
+    for (size_t start = 0, walked; start < length;) {
         size_t character = character_length(bytes[start], length - start);
-        sembed_status status = offer_from(model, nodes, bytes, start, length, character, error);
+        sembed_status status =
+            offer_from(model, nodes, bytes, start, length, character, &walked, error);
         if (status != SEMBED_OK)
             return status;
         start += character;
-        if (--until_poll == 0) {
-            if (poll_wants_stop(poll))
-                return error_canceled(error);
-            until_poll = POLL_INTERVAL;
-        }
+        if (poll_wants_stop_after(poll, 1 + walked, &scratch->work))
+            return error_canceled(error);
     }
     return append_path(model, nodes, bytes, length, poll, pieces, error);
 }

@@ -25,6 +25,7 @@ struct unigram_node;
 struct unigram_scratch {
     struct unigram_node *nodes; /* [length + 1]: the best path that ends at each byte */
     size_t capacity;
+    size_t work; /* since poll was asked, see poll_wants_stop_after */
 };
 void unigram_scratch_free(struct unigram_scratch *scratch);
 

@@ -141,16 +141,19 @@ static sembed_status append_unknown(const struct wordpiece *model, size_t length
 }
 
 sembed_status wordpiece_split(const struct wordpiece *model, struct wordpiece_scratch *scratch,
-                              const char *word, size_t length, struct pieces *pieces,
-                              sembed_error *error)
+                              const char *word, size_t length, const sembed_poll *poll,
+                              struct pieces *pieces, sembed_error *error)
 {
     if (length > model->longest_word && unicode_count(word, length) > model->longest_word)
         return append_unknown(model, length, pieces, error);
     if (!memory_grow((void **)&scratch->hashes, &scratch->capacity, length,
                      sizeof *scratch->hashes))
         return error_no_memory(error, "the pieces of a word");
-    size_t before = pieces->count;
+    size_t before = pieces->count, longest = vocabulary_longest(model->initial);
     for (size_t at = 0, size; at < length; at += size) {
+        if (poll_wants_stop_after(poll, longest < length - at ? longest : length - at,
+                                  &scratch->work))
+            return error_canceled(error);
         uint32_t id = longest_piece(at ? model->continuing : model->initial, scratch->hashes,
                                     word + at, length - at, &size);
         if (id == VOCABULARY_NONE) {

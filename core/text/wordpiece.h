@@ -20,6 +20,7 @@ struct wordpiece;
 struct wordpiece_scratch {
     uint32_t *hashes; /* of the prefixes of what is left of the word */
     size_t capacity;
+    size_t work; /* since poll was asked, see poll_wants_stop_after */
 };
 
 /* object: tokenizer.json's "model": vocab (token → id), unk_token, continuing_subword_prefix,
@@ -45,11 +46,11 @@ void wordpiece_destroy(struct wordpiece *model); /* NULL is allowed */
 void wordpiece_store(struct archive *archive, struct wordpiece **model,
                      const struct vocabulary *vocabulary);
 
-/* Appends the pieces of a word of valid UTF-8. */
+/* Appends the pieces of a word of valid UTF-8. poll may be NULL; it is asked now and then. */
 SEMBED_MUST_CHECK sembed_status wordpiece_split(const struct wordpiece *model,
                                                 struct wordpiece_scratch *scratch, const char *word,
-                                                size_t length, struct pieces *pieces,
-                                                sembed_error *error);
+                                                size_t length, const sembed_poll *poll,
+                                                struct pieces *pieces, sembed_error *error);
 
 void wordpiece_scratch_free(struct wordpiece_scratch *scratch);
 

@@ -39,7 +39,7 @@ static void close_model(struct fixture *fixture)
 static const char *split(struct fixture *fixture, const char *word)
 {
     fixture->pieces.count = 0;
-    assert_ok(wordpiece_split(fixture->model, &fixture->scratch, word, strlen(word),
+    assert_ok(wordpiece_split(fixture->model, &fixture->scratch, word, strlen(word), NULL,
                               &fixture->pieces, &fixture->error),
               fixture->error);
     return pieces_text(&fixture->pieces);
@@ -116,7 +116,7 @@ static void a_long_word_of_short_pieces_takes_no_quadratic_time(void **state)
     const size_t length = 1 << 20;
     char *word = malloc(length);
     memset(word, 'a', length);
-    assert_ok(wordpiece_split(fixture.model, &fixture.scratch, word, length, &fixture.pieces,
+    assert_ok(wordpiece_split(fixture.model, &fixture.scratch, word, length, NULL, &fixture.pieces,
                               &fixture.error),
               fixture.error);
     assert_int_equal(fixture.pieces.count, length);
