@@ -20,28 +20,40 @@ static bool is_sorted(const struct mark_run *run)
     return true;
 }
 
-/* Counting sort: a run may be as long as the text. Sorts from spare to marks. */
-static void sort_by_class(const struct mark *from, struct mark *to, size_t count)
+/* Copies the marks to spare and sorts them back by counting: a run may be as long as the text. */
+static sembed_status sort_by_class(struct mark_run *run, const sembed_poll *poll,
+                                   sembed_error *error)
 {
     size_t place[CLASSES + 1] = {0};
-    for (size_t i = 0; i < count; i++)
-        place[from[i].class + 1]++;
+    for (size_t i = 0; i < run->count; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
+        run->spare[i] = run->marks[i];
+        place[run->marks[i].class + 1]++;
+    }
     for (size_t class = 1; class < CLASSES; class ++)
         place[class] += place[class - 1];
-    for (size_t i = 0; i < count; i++)
-        to[place[from[i].class]++] = from[i];
+    for (size_t i = 0; i < run->count; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
+        run->marks[place[run->spare[i].class]++] = run->spare[i];
+    }
+    return SEMBED_OK;
 }
 
-void mark_run_sort(struct mark_run *run)
+sembed_status mark_run_sort(struct mark_run *run, const sembed_poll *poll, sembed_error *error)
 {
     if (is_sorted(run))
-        return;
-    memcpy(run->spare, run->marks, run->count * sizeof *run->marks);
-    sort_by_class(run->spare, run->marks, run->count);
+        return SEMBED_OK;
+    sembed_status status = sort_by_class(run, poll, error);
+    if (status != SEMBED_OK)
+        return status;
 
     struct span source = run->spare[0].source;
     size_t next = 0;
     for (size_t i = 0; i < run->count; i++) {
+        if (poll_wants_stop_at(poll, i))
+            return error_canceled(error);
         if (run->marks[i].first) {
             while (!run->spare[next].first)
                 next++;
@@ -49,6 +61,7 @@ void mark_run_sort(struct mark_run *run)
         }
         run->marks[i].source = source;
     }
+    return SEMBED_OK;
 }
 
 void mark_run_free(struct mark_run *run)

@@ -6,7 +6,7 @@
  * Starters go straight out; marks wait in a run until the next starter comes:
  *
  *     for each part of each character's decomposition:
- *         starter: mark_run_sort(run), put out run->marks, mark_run_clear(run), put out the starter
+ *         starter: mark_run_sort(run, …), put out run->marks, mark_run_clear(run), put out the starter
  *         mark:    mark_run_add(run, part, …)
  */
 #ifndef SEMBED_TEXT_CANONICAL_ORDER_H
@@ -35,9 +35,11 @@ SEMBED_MUST_CHECK sembed_status mark_run_add(struct mark_run *run, struct mark m
 /*
  * Sorts the marks by class; those of one class keep their order. Where that moves any, sources are
  * dealt out anew, as the tokenizers library does: it reads the sorted marks from left to right, one
- * that is first of its decomposition takes the next source, any other that of the mark before it.
+ * that is first of its decomposition takes the next source, any other that of the mark before it. A run
+ * may be as long as the text, so poll is asked, which may be NULL.
  */
-void mark_run_sort(struct mark_run *run);
+SEMBED_MUST_CHECK sembed_status mark_run_sort(struct mark_run *run, const sembed_poll *poll,
+                                              sembed_error *error);
 
 static inline void mark_run_clear(struct mark_run *run)
 {

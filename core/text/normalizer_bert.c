@@ -12,6 +12,7 @@ struct bert_pass {
     const struct bert_normalizer *options;
     struct mark_run *marks;
     struct aligned_text *to;
+    const sembed_poll *poll;
     sembed_error *error;
 };
 
@@ -51,13 +52,15 @@ static sembed_status put(struct bert_pass *pass, uint32_t character, struct span
 
 static sembed_status put_marks(struct bert_pass *pass)
 {
-    mark_run_sort(pass->marks);
-    for (size_t i = 0; i < pass->marks->count; i++) {
+    sembed_status status = mark_run_sort(pass->marks, pass->poll, pass->error);
+    for (size_t i = 0; status == SEMBED_OK && i < pass->marks->count; i++) {
         const struct mark *mark = &pass->marks->marks[i];
-        sembed_status status = put(pass, mark->character, mark->source);
-        if (status != SEMBED_OK)
-            return status;
+        if (poll_wants_stop_at(pass->poll, i))
+            return error_canceled(pass->error);
+        status = put(pass, mark->character, mark->source);
     }
+    if (status != SEMBED_OK)
+        return status;
     mark_run_clear(pass->marks);
     return SEMBED_OK;
 }
@@ -149,7 +152,7 @@ sembed_status bert_normalize(const struct bert_normalizer *options,
                              const struct normalizer_pass *pass)
 {
     const struct aligned_text *from = pass->from;
-    struct bert_pass bert = {options, &pass->scratch->marks, pass->to, pass->error};
+    struct bert_pass bert = {options, &pass->scratch->marks, pass->to, pass->poll, pass->error};
     mark_run_clear(bert.marks);
     for (size_t at = 0, next = 0; at < from->length;) {
         sembed_status status = normalizer_check(pass, at, &next);

@@ -26,12 +26,14 @@ static sembed_status append(const struct normalizer_pass *pass, uint32_t charact
 static sembed_status append_marks(const struct normalizer_pass *pass)
 {
     struct mark_run *run = &pass->scratch->marks;
-    mark_run_sort(run);
-    for (size_t i = 0; i < run->count; i++) {
-        sembed_status status = append(pass, run->marks[i].character, run->marks[i].first ? 0 : 1);
-        if (status != SEMBED_OK)
-            return status;
+    sembed_status status = mark_run_sort(run, pass->poll, pass->error);
+    for (size_t i = 0; status == SEMBED_OK && i < run->count; i++) {
+        if (poll_wants_stop_at(pass->poll, i))
+            return error_canceled(pass->error);
+        status = append(pass, run->marks[i].character, run->marks[i].first ? 0 : 1);
     }
+    if (status != SEMBED_OK)
+        return status;
     mark_run_clear(run);
     return SEMBED_OK;
 }
@@ -61,15 +63,19 @@ static sembed_status append_decomposed(const struct normalizer_pass *pass, uint3
 }
 
 /*
- * Composes changes[count] in place and returns how many are left (UAX #15, section 1.3). `starter`
+ * Composes the changes in place (UAX #15, section 1.3). `starter`
  * is the place of the last starter; a mark composes with it unless one of the same or a higher
  * class stands between, which `blocked` remembers.
  */
-static size_t compose(struct change *changes, size_t count)
+static sembed_status compose(const struct normalizer_pass *pass)
 {
+    struct change *changes = pass->scratch->changes;
+    size_t count = pass->scratch->change_count;
     size_t kept = 0, starter = SIZE_MAX;
     unsigned blocked = 0; /* class of the last mark kept behind the starter; 0: none */
     for (size_t i = 0; i < count; i++) {
+        if (poll_wants_stop_at(pass->poll, i))
+            return error_canceled(pass->error);
         struct change change = changes[i];
         unsigned class = unicode_combining_class(change.character);
         uint32_t composite = 0;
@@ -86,7 +92,8 @@ static size_t compose(struct change *changes, size_t count)
             blocked = class;
         changes[kept++] = change;
     }
-    return kept;
+    pass->scratch->change_count = kept;
+    return SEMBED_OK;
 }
 
 static bool is_ascii(const struct aligned_text *text)
@@ -115,10 +122,10 @@ sembed_status normalize_form(const struct normalizer_pass *pass, bool compatibil
             return status;
     }
     status = append_marks(pass);
+    if (status == SEMBED_OK && composed)
+        status = compose(pass);
     if (status != SEMBED_OK)
         return status;
-    if (composed)
-        scratch->change_count = compose(scratch->changes, scratch->change_count);
     return aligned_text_transform(pass->to, from, scratch->changes, scratch->change_count,
                                   pass->poll, pass->error);
 }

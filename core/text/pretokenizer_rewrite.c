@@ -18,10 +18,12 @@ sembed_status rewrite_with_prefix_space(const struct pretokenizer_pass *pass, st
 sembed_status rewrite_bytes(const struct pretokenizer_pass *pass, struct split split,
                             struct aligned_text *to)
 {
-    for (size_t at = split.start; at < split.stop; at++) {
+    for (size_t at = split.start, next = 0; at < split.stop; at++) {
         uint32_t character = byte_alphabet_character((unsigned char)pass->text->bytes[at]);
-        sembed_status status =
-            aligned_text_append(to, character, aligned_text_span(pass->text, at), pass->error);
+        sembed_status status = pretokenizer_check(pass, at, &next);
+        if (status == SEMBED_OK)
+            status =
+                aligned_text_append(to, character, aligned_text_span(pass->text, at), pass->error);
         if (status != SEMBED_OK)
             return status;
     }
@@ -48,11 +50,13 @@ sembed_status rewrite_metaspace(const struct pretokenizer_pass *pass, struct spl
     if (wants_prefix(text, split, options))
         status = aligned_text_insert(to, options->replacement, options->length,
                                      aligned_text_span(text, split.start), pass->error);
-    size_t done = split.start;
+    size_t done = split.start, next = 0;
     while (status == SEMBED_OK && done < split.stop) {
         const char *space = memchr(text->bytes + done, ' ', split.stop - done);
         size_t at = space ? (size_t)(space - text->bytes) : split.stop;
-        status = aligned_text_copy(to, text, done, at, pass->poll, pass->error);
+        status = pretokenizer_check(pass, at, &next);
+        if (status == SEMBED_OK)
+            status = aligned_text_copy(to, text, done, at, pass->poll, pass->error);
         if (status == SEMBED_OK && space)
             status = aligned_text_insert(to, options->replacement, options->length,
                                          aligned_text_span(text, at), pass->error);
