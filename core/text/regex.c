@@ -1,3 +1,4 @@
+#define _GNU_SOURCE           /* memmem */
 #define PCRE2_CODE_UNIT_WIDTH 8
 
 #include "core/text/regex.h"
@@ -8,6 +9,14 @@
 
 #include <pcre2.h>
 #include <string.h>
+
+/*
+ * How much a match may try before it is given up as SEMBED_LIMIT: some 0.1 s, for poll cannot be asked on
+ * the way. Compiled code takes some 15 ns a try; what needs more stack than that has is interpreted, at
+ * 300 ns, and is no pattern of a published tokenizer.
+ */
+#define MOST_TRIES             5000000
+#define MOST_INTERPRETED_TRIES 250000
 
 struct regex {
     pcre2_code *code; /* NULL: the literal */
@@ -150,54 +159,60 @@ void regex_store(struct archive *archive, struct regex **regex)
 void regex_scratch_free(struct regex_scratch *scratch)
 {
     pcre2_match_data_free(scratch->match_data);
+    pcre2_match_context_free(scratch->match_context);
     *scratch = (struct regex_scratch){0};
 }
 
 static bool find_literal(const struct regex *regex, const struct regex_search *search,
                          size_t *start, size_t *stop)
 {
-    size_t length = regex->literal_length;
-    size_t at = search->at;
-    while (length <= search->length - at) {
-        const char *found = search->text + at;
-        if (length && !(found = memchr(found, regex->literal[0], search->length - at)))
-            return false;
-        at = (size_t)(found - search->text);
-        if (length > search->length - at)
-            return false;
-        if (memcmp(found, regex->literal, length) == 0) {
-            *start = at;
-            *stop = at + length;
-            return true;
-        }
-        at++;
-    }
-    return false;
+    /* In proportion to both lengths, which memchr and memcmp are not. */
+    const char *found = memmem(search->text + search->at, search->length - search->at,
+                               regex->literal, regex->literal_length);
+    if (!found)
+        return false;
+    *start = (size_t)(found - search->text);
+    *stop = *start + regex->literal_length;
+    return true;
+}
+
+static bool scratch_reserve(struct regex_scratch *scratch)
+{
+    if (scratch->match_data && scratch->match_context)
+        return true;
+    pcre2_general_context *general = pcre2_general_context_create(allocate, release, NULL);
+    if (general && !scratch->match_data)
+        scratch->match_data = pcre2_match_data_create(1, general);
+    if (general && !scratch->match_context)
+        scratch->match_context = pcre2_match_context_create(general);
+    pcre2_general_context_free(general);
+    return scratch->match_data && scratch->match_context;
+}
+
+static int match(const struct regex *regex, const struct regex_scratch *scratch,
+                 const struct regex_search *search, uint32_t options, uint32_t most_tries)
+{
+    pcre2_set_match_limit(scratch->match_context, most_tries);
+    return pcre2_match(regex->code, (PCRE2_SPTR)search->text, search->length, search->at,
+                       PCRE2_NO_UTF_CHECK | options, scratch->match_data, scratch->match_context);
 }
 
 static sembed_status find_pattern(const struct regex *regex, struct regex_scratch *scratch,
                                   const struct regex_search *search, bool *found, size_t *start,
                                   size_t *stop, sembed_error *error)
 {
-    if (!scratch->match_data) {
-        pcre2_general_context *general = pcre2_general_context_create(allocate, release, NULL);
-        if (general)
-            scratch->match_data = pcre2_match_data_create(1, general);
-        pcre2_general_context_free(general);
-        if (!scratch->match_data)
-            return error_no_memory(error, "a regular expression's matches");
-    }
-    int result = pcre2_match(regex->code, (PCRE2_SPTR)search->text, search->length, search->at,
-                             PCRE2_NO_UTF_CHECK, scratch->match_data, NULL);
+    if (!scratch_reserve(scratch))
+        return error_no_memory(error, "a regular expression's matches");
+    int result = match(regex, scratch, search, 0, MOST_TRIES);
     if (result == PCRE2_ERROR_JIT_STACKLIMIT)
-        result = pcre2_match(regex->code, (PCRE2_SPTR)search->text, search->length, search->at,
-                             PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, scratch->match_data, NULL);
+        result = match(regex, scratch, search, PCRE2_NO_JIT, MOST_INTERPRETED_TRIES);
     *found = result >= 0;
     if (*found) {
         const PCRE2_SIZE *pair = pcre2_get_ovector_pointer(scratch->match_data);
-        /* \K in a lookahead can set the start behind the stop. */
-        *start = pair[0];
-        *stop = pair[1] < pair[0] ? pair[0] : pair[1];
+        /* \K in an assertion can set the start behind the stop, or before the place where the search
+         * began, at which the next one would then begin again. */
+        *start = pair[0] < search->at ? search->at : pair[0];
+        *stop = pair[1] < *start ? *start : pair[1];
         return SEMBED_OK;
     }
     if (result == PCRE2_ERROR_NOMATCH)

@@ -17,7 +17,7 @@ struct regex;
 
 /* Working memory of one thread for any regex; zero-initialise; free with regex_scratch_free. */
 struct regex_scratch {
-    void *match_data;
+    void *match_data, *match_context;
 };
 
 /* pattern[length] is UTF-8; name stands for its file and key in messages. */
@@ -47,7 +47,7 @@ struct regex_search {
 };
 
 /*
- * The next match, bytes [*start, *stop); *found says whether there is one. Matches may be empty, but
+ * The next match, bytes [*start, *stop), which is not before the last one's end; *found says whether there is one. Matches may be empty, but
  * not where the last one ended, as Oniguruma's Rust binding has it (onig, FindMatches).
  */
 SEMBED_MUST_CHECK sembed_status regex_next(const struct regex *regex, struct regex_scratch *scratch,
