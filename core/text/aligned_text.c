@@ -5,8 +5,10 @@
 sembed_status aligned_text_reserve(struct aligned_text *text, size_t more, sembed_error *error)
 {
     size_t wanted;
-    if (!size_add(text->length, more, &wanted) || wanted > UINT32_MAX)
-        return error_set(error, SEMBED_LIMIT, "normalized text takes over 4 GB");
+    if (!size_add(text->length, more, &wanted) || wanted > text->most)
+        return error_set(error, SEMBED_LIMIT,
+                         "the tokenizer makes a text many times as long: over %zu bytes",
+                         text->most);
     if (!memory_grow((void **)&text->bytes, &text->capacity, wanted, 1) ||
         (text->tracked &&
          !memory_grow((void **)&text->spans, &text->span_capacity, wanted, sizeof *text->spans)))
@@ -20,6 +22,7 @@ sembed_status aligned_text_set(struct aligned_text *text, const char *bytes, siz
 {
     aligned_text_clear(text, tracked);
     text->origin = (uint32_t)offset;
+    text->most = aligned_text_most(length);
     sembed_status status = aligned_text_reserve(text, length, error);
     if (status != SEMBED_OK)
         return status;

@@ -28,7 +28,16 @@ struct aligned_text {
     size_t capacity, span_capacity;
     bool tracked;
     uint32_t origin; /* where the text begins in the caller's: the place of what is put before it */
+    size_t most;     /* bytes that it may have, by what it was set to; see aligned_text_most */
 };
+
+/* How long what is made of length bytes may become. Unicode's longest decomposition takes 11 times as
+ * much; but a tokenizer's file can ask for anything. */
+static inline size_t aligned_text_most(size_t length)
+{
+    enum { TIMES = 32, ROOM = 64 * 1024 };
+    return length < (UINT32_MAX - ROOM) / TIMES ? length * TIMES + ROOM : UINT32_MAX;
+}
 
 /* Empties the text; spans are kept from now on or not. */
 static inline void aligned_text_clear(struct aligned_text *text, bool tracked)

@@ -1,6 +1,7 @@
 #include "core/text/charsmap.h"
 
 #include "core/base/memory.h"
+#include "core/text/aligned_text.h"
 #include "core/text/grapheme.h"
 #include "core/text/unicode.h"
 
@@ -272,8 +273,10 @@ static void settle(struct writer *writer)
 static sembed_status reserve(struct writer *writer, size_t more, sembed_error *error)
 {
     struct charsmap_output *output = writer->output;
-    if (more >= UINT32_MAX - output->count)
-        return error_set(error, SEMBED_LIMIT, "the normalized text is longer than 4 GB");
+    size_t most = aligned_text_most(writer->length);
+    if (output->count > most || more > most - output->count)
+        return error_set(error, SEMBED_LIMIT,
+                         "the tokenizer makes a text many times as long: over %zu bytes", most);
     if (!memory_grow((void **)&output->bytes, &output->bytes_capacity, output->count + more, 1) ||
         (writer->with_sources && !memory_grow((void **)&output->sources, &output->sources_capacity,
                                               output->count + more, sizeof *output->sources)))

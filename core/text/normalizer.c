@@ -357,6 +357,7 @@ sembed_status normalizer_apply(const struct normalizer *normalizer,
     for (size_t i = 0; i < normalizer->count; i++) {
         aligned_text_clear(&scratch->other, text->tracked);
         scratch->other.origin = text->origin;
+        scratch->other.most = text->most;
         sembed_status status = apply_step(&normalizer->steps[i], &pass);
         if (status != SEMBED_OK)
             return status;

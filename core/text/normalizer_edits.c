@@ -43,7 +43,7 @@ sembed_status normalize_replace(const struct normalizer_pass *pass, const struct
         if (!found)
             break;
         struct span span = stop ? aligned_text_span(from, stop - 1) : origin;
-        status = normalizer_check(pass, stop, &next);
+        status = normalizer_check(pass, stop + pass->to->length, &next);
         if (status == SEMBED_OK)
             status = aligned_text_copy(pass->to, from, done, start, pass->poll, pass->error);
         if (status == SEMBED_OK)

@@ -5,12 +5,18 @@
 
 #include <string.h>
 
+/* More than any model reads; the file can multiply its own length otherwise. */
+#define MOST_PARTS 65536
+
 /* Appends a part. */
 static sembed_status template_append(struct template *template, uint32_t id, uint32_t type,
                                      sembed_error *error)
 {
     if (type > UINT8_MAX)
         return error_set(error, SEMBED_LIMIT, "token type %u is over %u", type, UINT8_MAX);
+    if (template->count == MOST_PARTS)
+        return error_set(error, SEMBED_LIMIT, "key 'post_processor': more than %d special tokens",
+                         MOST_PARTS);
     if (!memory_grow((void **)&template->parts, &template->capacity, template->count + 1,
                      sizeof *template->parts))
         return error_no_memory(error, "the special tokens");

@@ -437,8 +437,9 @@ sembed_status pretokenizer_apply(const struct pretokenizer *pretokenizer,
         const struct step *step = &pretokenizer->steps[i];
         scratch->other_splits.count = 0;
         aligned_text_clear(&scratch->other_text, text->tracked);
-        for (size_t j = 0; j < splits->count; j++) {
-            if (poll_wants_stop_every(poll, j, 4096))
+        scratch->other_text.most = text->most;
+        for (size_t j = 0, next = PRETOKENIZER_POLL_BYTES; j < splits->count; j++) {
+            if (poll_wants_stop_past(poll, splits->items[j].start, &next))
                 return error_canceled(error);
             sembed_status status = apply_step(step, &pass, splits->items[j], &scratch->other_text);
             if (status != SEMBED_OK)
