@@ -401,6 +401,8 @@ static sembed_status encode_text(struct job *job, sembed_text text)
                          text.length);
     if (text.length > job->scratch->longest)
         job->scratch->longest = text.length;
+    /* Poll is asked as often for a text, whatever went before it. */
+    job->scratch->wordpiece.work = job->scratch->bpe.work = job->scratch->unigram.work = 0;
     sembed_text valid;
     sembed_status status =
         repair_text(repair, text, job->with_offsets, job->poll, &valid, job->error);
