@@ -145,9 +145,32 @@ int sembed_registry_take_notice(sembed_registry *registry, sembed_error *notice)
  * Gives up models whose folder has changed since they were loaded, or whose name another took over,
  * and the least recently used ones until max_loaded are left (0: no limit). To be called when no model
  * is in use: none that was acquired before may be used afterwards if the number that is returned is
- * another than the last time.
+ * another than the last time. Models that sembed_registry_use counts users of stay.
  */
 uint64_t sembed_registry_refresh(sembed_registry *registry, size_t max_loaded);
+
+/*
+ * The same as sembed_registry_acquire for a host of several threads that limits how many models it keeps:
+ * the model stays valid until sembed_registry_end_use has been called as often.
+ */
+SEMBED_MUST_CHECK sembed_status sembed_registry_use(sembed_registry *registry, const char *name,
+                                                    const sembed_poll *poll,
+                                                    const sembed_model **model,
+                                                    sembed_error *error);
+void sembed_registry_end_use(sembed_registry *registry, const sembed_model *model);
+
+/*
+ * From now on models are given up as soon as nobody uses them where another took over their name, and,
+ * the least recently used ones first, where there are more than max_loaded (0: no limit). A name that
+ * sembed_registry_load gave stands for its folder all the same, from which the model is loaded again
+ * when it is asked for. Whoever calls this gets models by sembed_registry_use, never by
+ * sembed_registry_acquire.
+ */
+void sembed_registry_set_max_loaded(sembed_registry *registry, size_t max_loaded);
+size_t sembed_registry_max_loaded(sembed_registry *registry);
+
+/* A number that no other model of the registry has or had, though it may come to lie at the same address. */
+uint64_t sembed_model_serial(const sembed_model *model);
 
 /* Makes sure that there is an image of the model, and how many bytes it has. Fails where it cannot be
  * written. */
@@ -166,6 +189,7 @@ typedef struct sembed_listing_entry {
 typedef struct sembed_listing {
     sembed_listing_entry *entries; /* by name */
     size_t count;
+    sembed_registry *registry; /* its models are used until it is freed, see sembed_registry_use */
 } sembed_listing;
 
 /* Every model on the path or loaded. Free it with sembed_listing_free. */

@@ -41,6 +41,7 @@ struct sembed_model {
     char *identity; /* of the folder when it was read, see identity.h; NULL: not asked for */
     size_t private_bytes;
     double load_milliseconds;
+    uint64_t serial; /* the registry's, another one for each load */
 };
 
 static inline bool model_is_cross_encoder(const struct sembed_model *model)

@@ -2,14 +2,24 @@
  * The registry of sembed.h: names → models.
  *
  * Two kinds of names: those given by sembed_registry_load, and folders found on the model path. Behind
- * either may stand a precision, "name@int8", which makes another model of the same folder. A look-up that was answered once is answered from memory until the path changes, since hosts ask for
- * every row; only the first one touches the file system.
+ * either may stand a precision, "name@int8", which makes another model of the same folder. A look-up that was
+ * answered once is answered from memory until the path changes, since hosts ask for every row; only the
+ * first one touches the file system.
+ *
+ * Threads. The lock is held for look-ups, not while a model loads, which can take seconds: whoever uses a
+ * model that is there does not wait for that. One thread loads at a time, the others who want to wait for
+ * it, asking their polls.
+ *
+ * Giving up. A model's memory goes when nobody uses it and it is no longer wanted; a given name then
+ * keeps its entry and folder, for it is found nowhere else, and the model is loaded again when it is asked
+ * for.
  */
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "core/model/compiled.h"
 #include "core/model/inside.h"
 #include "core/model/model_name.h"
+#include "core/model/model_path.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -17,13 +27,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* How often poll is asked by who waits for another thread's loading. */
-#define POLL_NANOSECONDS 5000000
+#include <unistd.h>
 
 struct entry {
-    struct sembed_model *model;
+    struct sembed_model *model; /* NULL: given up; of given names alone */
     char *name;
+    char *folder;
+    size_t users;       /* those of sembed_registry_use */
     bool given;         /* by sembed_registry_load; wins over the path */
     bool derived;       /* from a given one, by a precision behind its name */
     bool findable;      /* false: its name was taken over, or the path has changed */
@@ -32,7 +42,13 @@ struct entry {
 
 struct sembed_registry {
     pthread_mutex_t lock;
+    pthread_cond_t loaded; /* a load has ended */
+    bool loading;
+    pid_t loading_process; /* a child of it does not wait for a thread that it does not have */
     char *path;
+    uint64_t path_changes;
+    bool counts_users; /* so that what nobody uses can be given up */
+    size_t max_loaded; /* 0: no limit */
     struct entry *entries;
     size_t count, capacity;
     const struct sembed_model *only_model; /* what a NULL name means; NULL: not known yet */
@@ -54,26 +70,13 @@ sembed_status sembed_registry_create(const char *model_path, sembed_registry **r
         return error_no_memory(error, "the registry");
     }
     pthread_mutex_init(&created->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&created->loaded, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     created->images.limit = SEMBED_CACHE_LIMIT;
     *registry = created;
-    return SEMBED_OK;
-}
-
-/* Waits for the registry, which another thread may hold for as long as loading a model takes. */
-static sembed_status lock_registry(struct sembed_registry *registry, const sembed_poll *poll,
-                                   sembed_error *error)
-{
-    struct timespec until;
-    while (pthread_mutex_trylock(&registry->lock) != 0) {
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += POLL_NANOSECONDS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        if (pthread_mutex_timedlock(&registry->lock, &until) == 0)
-            return SEMBED_OK;
-        if (poll_wants_stop(poll))
-            return error_canceled(error);
-    }
     return SEMBED_OK;
 }
 
@@ -81,6 +84,7 @@ static void entry_free(struct entry *entry)
 {
     model_free(entry->model);
     memory_free(entry->name);
+    memory_free(entry->folder);
 }
 
 void sembed_registry_destroy(sembed_registry *registry)
@@ -89,6 +93,7 @@ void sembed_registry_destroy(sembed_registry *registry)
         return;
     for (size_t i = 0; i < registry->count; i++)
         entry_free(&registry->entries[i]);
+    pthread_cond_destroy(&registry->loaded);
     pthread_mutex_destroy(&registry->lock);
     memory_free((char *)registry->images.folder);
     memory_free(registry->entries);
@@ -108,6 +113,7 @@ sembed_status sembed_registry_set_path(sembed_registry *registry, const char *mo
             registry->entries[i].findable &=
                 registry->entries[i].given || registry->entries[i].derived;
         registry->only_model = NULL;
+        registry->path_changes++;
         char *old = registry->path;
         registry->path = path;
         path = old;
@@ -120,7 +126,7 @@ sembed_status sembed_registry_set_path(sembed_registry *registry, const char *mo
 sembed_status sembed_registry_set_cache(sembed_registry *registry, const char *folder,
                                         uint64_t limit, sembed_error *error)
 {
-    char *copy = folder && *folder ? memory_copy_string(folder) : NULL;
+    char *copy = folder && *folder ? model_path_absolute(folder) : NULL;
     if (folder && *folder && !copy)
         return error_no_memory(error, "the cache folder");
     pthread_mutex_lock(&registry->lock);
@@ -144,63 +150,6 @@ int sembed_registry_take_notice(sembed_registry *registry, sembed_error *notice)
 }
 
 /* ------------------------------------------------------------------------- folders on the path */
-
-/* *failed: there is no memory to know. */
-static bool holds_file(const char *folder, const char *name, bool *failed)
-{
-    char *path = path_join(folder, name);
-    bool found = path && file_exists(path);
-    *failed |= !path;
-    memory_free(path);
-    return found;
-}
-
-static bool is_model_folder(const char *folder, bool *failed)
-{
-    return folder_exists(folder) && (holds_file(folder, "modules.json", failed) ||
-                                     holds_file(folder, "config.json", failed));
-}
-
-/* Copies the next folder of a path a:b:c into memory of the caller; NULL at the end or where there is
- * no memory, told apart by *failed. */
-static char *next_folder(const char **rest, bool *failed)
-{
-    *rest += strspn(*rest, ":");
-    size_t length = strcspn(*rest, ":");
-    if (length == 0)
-        return NULL;
-    char *folder = memory_alloc(length + 1);
-    if (!folder) {
-        *failed = true;
-        return NULL;
-    }
-    memcpy(folder, *rest, length);
-    folder[length] = '\0';
-    *rest += length;
-    return folder;
-}
-
-/* The first folder of that name on the path, the caller's to free; NULL: none. */
-static sembed_status find_on_path(const char *path, const char *name, char **found,
-                                  sembed_error *error)
-{
-    bool failed = false;
-    char *parent;
-    *found = NULL;
-    while (!*found && (parent = next_folder(&path, &failed)) != NULL) {
-        char *folder = path_join(parent, name);
-        memory_free(parent);
-        if (!folder)
-            return error_no_memory(error, "a path");
-        if (is_model_folder(folder, &failed) && !failed)
-            *found = folder;
-        else
-            memory_free(folder);
-        if (failed)
-            break;
-    }
-    return failed ? error_no_memory(error, "a path") : SEMBED_OK;
-}
 
 static sembed_status listing_add(sembed_listing *listing, size_t *capacity, const char *name,
                                  const char *folder, const sembed_model *model, sembed_error *error)
@@ -232,13 +181,22 @@ static struct entry *find_entry(const struct sembed_registry *registry, const ch
     return NULL;
 }
 
+/* The entry of a loaded model. */
+static struct entry *entry_of(const struct sembed_registry *registry, const sembed_model *model)
+{
+    size_t i = 0;
+    while (registry->entries[i].model != model)
+        i++;
+    return &registry->entries[i];
+}
+
 /* Lists the folder if it is a model's. */
 static sembed_status list_model(const struct sembed_registry *registry, const char *name,
                                 const char *folder, sembed_listing *listing, size_t *capacity,
                                 sembed_error *error)
 {
     bool failed = false, inside = false;
-    if (!is_model_folder(folder, &failed))
+    if (!model_path_is_model(folder, &failed))
         return failed ? error_no_memory(error, "a path") : SEMBED_OK;
     sembed_status status = inside_path(folder, registry->path, &inside, error);
     if (status != SEMBED_OK || !inside)
@@ -284,13 +242,13 @@ static sembed_status list_models(const struct sembed_registry *registry, sembed_
     for (size_t i = 0; status == SEMBED_OK && i < registry->count; i++) {
         const struct entry *entry = &registry->entries[i];
         if (entry->findable)
-            status = listing_add(listing, &capacity, entry->name, entry->model->folder,
-                                 entry->model, error);
+            status =
+                listing_add(listing, &capacity, entry->name, entry->folder, entry->model, error);
     }
     const char *rest = registry->path;
     bool failed = false;
     char *parent;
-    while (status == SEMBED_OK && (parent = next_folder(&rest, &failed)) != NULL) {
+    while (status == SEMBED_OK && (parent = model_path_next(&rest, &failed)) != NULL) {
         status = list_folder(registry, parent, listing, &capacity, error);
         memory_free(parent);
     }
@@ -303,17 +261,26 @@ static sembed_status list_models(const struct sembed_registry *registry, sembed_
     return status;
 }
 
+/* The loaded models of a listing are used until it is freed. */
 sembed_status sembed_registry_list(sembed_registry *registry, sembed_listing *listing,
                                    sembed_error *error)
 {
     pthread_mutex_lock(&registry->lock);
     sembed_status status = list_models(registry, listing, error);
+    for (size_t i = 0; status == SEMBED_OK && i < listing->count; i++)
+        if (listing->entries[i].model)
+            entry_of(registry, listing->entries[i].model)->users++;
     pthread_mutex_unlock(&registry->lock);
+    if (status == SEMBED_OK)
+        listing->registry = registry;
     return status;
 }
 
 void sembed_listing_free(sembed_listing *listing)
 {
+    for (size_t i = 0; listing->registry && i < listing->count; i++)
+        if (listing->entries[i].model)
+            sembed_registry_end_use(listing->registry, listing->entries[i].model);
     for (size_t i = 0; i < listing->count; i++) {
         memory_free((char *)listing->entries[i].name);
         memory_free((char *)listing->entries[i].folder);
@@ -322,18 +289,138 @@ void sembed_listing_free(sembed_listing *listing)
     *listing = (sembed_listing){0};
 }
 
+/* --------------------------------------------------------------------------------- giving up */
+
+static void give_up(struct sembed_registry *registry, size_t i)
+{
+    struct entry *entry = &registry->entries[i];
+    if (entry->given && entry->findable) {
+        model_free(entry->model);
+        entry->model = NULL;
+    } else {
+        entry_free(entry);
+        *entry = registry->entries[--registry->count];
+    }
+    registry->only_model = NULL;
+    registry->generation++;
+}
+
+/* The least recently used model that nobody uses, by its place; the count where there is none. *loaded:
+ * how many models there are. */
+static size_t find_oldest(const struct sembed_registry *registry, size_t *loaded)
+{
+    size_t oldest = registry->count;
+    *loaded = 0;
+    for (size_t i = 0; i < registry->count; i++) {
+        const struct entry *entry = &registry->entries[i];
+        *loaded += entry->model != NULL;
+        if (entry->model && entry->users == 0 &&
+            (oldest == registry->count || entry->last_used < registry->entries[oldest].last_used))
+            oldest = i;
+    }
+    return oldest;
+}
+
+static void give_up_oldest(struct sembed_registry *registry, size_t max_loaded)
+{
+    size_t loaded, oldest;
+    while (max_loaded > 0 && (oldest = find_oldest(registry, &loaded)) < registry->count &&
+           loaded > max_loaded)
+        give_up(registry, oldest);
+}
+
+/* Where users are counted: models that no name finds, and those over the limit. */
+static void give_up_unused(struct sembed_registry *registry)
+{
+    if (!registry->counts_users)
+        return;
+    for (size_t i = registry->count; i-- > 0;)
+        if (!registry->entries[i].findable && registry->entries[i].users == 0)
+            give_up(registry, i);
+    give_up_oldest(registry, registry->max_loaded);
+}
+
+void sembed_registry_set_max_loaded(sembed_registry *registry, size_t max_loaded)
+{
+    pthread_mutex_lock(&registry->lock);
+    registry->counts_users = true;
+    registry->max_loaded = max_loaded;
+    give_up_unused(registry);
+    pthread_mutex_unlock(&registry->lock);
+}
+
+size_t sembed_registry_max_loaded(sembed_registry *registry)
+{
+    pthread_mutex_lock(&registry->lock);
+    size_t max_loaded = registry->max_loaded;
+    pthread_mutex_unlock(&registry->lock);
+    return max_loaded;
+}
+
+uint64_t sembed_registry_refresh(sembed_registry *registry, size_t max_loaded)
+{
+    pthread_mutex_lock(&registry->lock);
+    for (size_t i = registry->count; i-- > 0;) {
+        const struct entry *entry = &registry->entries[i];
+        if (entry->users == 0 &&
+            (!entry->findable || (entry->model && compiled_is_stale(entry->model))))
+            give_up(registry, i);
+    }
+    give_up_oldest(registry, max_loaded);
+    uint64_t generation = registry->generation;
+    pthread_mutex_unlock(&registry->lock);
+    return generation;
+}
+
 /* ------------------------------------------------------------------------------------- loading */
 
-/* Loads a folder by way of its image; what there is to say about that, the registry keeps. */
-static sembed_status load_model(struct sembed_registry *registry, const struct model_name *name,
-                                const char *folder, const sembed_poll *poll,
-                                struct sembed_model **model, sembed_error *error)
+#define POLL_NANOSECONDS 20000000
+
+/* Becomes the thread that loads; waits for the one that does, asking poll without the lock. */
+static sembed_status begin_loading(struct sembed_registry *registry, const sembed_poll *poll,
+                                   sembed_error *error)
 {
-    sembed_error notice;
-    sembed_status status = compiled_load(name->canonical, folder, name->precision,
-                                         &registry->images, poll, model, &notice, error);
-    if (status == SEMBED_OK && notice.code != SEMBED_OK)
-        registry->notice = notice;
+    while (registry->loading && registry->loading_process == getpid()) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += POLL_NANOSECONDS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&registry->loaded, &registry->lock, &until);
+        pthread_mutex_unlock(&registry->lock);
+        bool stops = poll_wants_stop(poll);
+        pthread_mutex_lock(&registry->lock);
+        if (stops)
+            return error_canceled(error);
+    }
+    registry->loading = true;
+    registry->loading_process = getpid();
+    return SEMBED_OK;
+}
+
+static void end_loading(struct sembed_registry *registry)
+{
+    registry->loading = false;
+    pthread_cond_broadcast(&registry->loaded);
+}
+
+/* Loads a folder by way of its image, the lock let go meanwhile; what there is to say about that,
+ * *notice says. */
+static sembed_status load_unlocked(struct sembed_registry *registry, const char *name,
+                                   const char *folder, enum precision precision,
+                                   const sembed_poll *poll, struct sembed_model **model,
+                                   sembed_error *notice, sembed_error *error)
+{
+    struct image_settings images = registry->images;
+    char *copy = images.folder ? memory_copy_string(images.folder) : NULL;
+    if (images.folder && !copy)
+        return error_no_memory(error, "the cache folder");
+    images.folder = copy;
+    pthread_mutex_unlock(&registry->lock);
+    sembed_status status =
+        compiled_load(name, folder, precision, &images, poll, model, notice, error);
+    pthread_mutex_lock(&registry->lock);
+    memory_free(copy);
     return status;
 }
 
@@ -349,36 +436,77 @@ static void take_name(struct sembed_registry *registry, const char *name, bool g
     }
 }
 
-/* Loads a folder and remembers it under the name; entry says how the name came about. */
+/* The same, but a given name that stands for that folder keeps its entry: its model was given up. */
+static struct entry *place_entry(struct sembed_registry *registry, struct entry entry)
+{
+    struct entry *own = find_entry(registry, entry.name);
+    if (own && own->given && entry.given && !own->model && strcmp(own->folder, entry.folder) == 0) {
+        own->model = entry.model;
+        memory_free(entry.name);
+        memory_free(entry.folder);
+        return own;
+    }
+    take_name(registry, entry.name, entry.given);
+    registry->entries[registry->count] = entry;
+    return &registry->entries[registry->count++];
+}
+
+/* Loads a folder and remembers it under the name; entry says how the name came about. The caller is
+ * the thread that loads. */
 static sembed_status load_entry(struct sembed_registry *registry, const struct model_name *name,
                                 const char *folder, struct entry entry, const sembed_poll *poll,
                                 const struct sembed_model **model, sembed_error *error)
 {
+    const uint64_t path_changes = registry->path_changes;
+    sembed_error notice;
     entry.name = memory_copy_string(name->canonical);
-    if (!entry.name || !memory_grow((void **)&registry->entries, &registry->capacity,
-                                    registry->count + 1, sizeof *registry->entries)) {
-        memory_free(entry.name);
-        return error_no_memory(error, "the registry");
-    }
-    sembed_status status = load_model(registry, name, folder, poll, &entry.model, error);
+    entry.folder = memory_copy_string(folder);
+    sembed_status status = SEMBED_OK;
+    if (!entry.name || !entry.folder ||
+        !memory_grow((void **)&registry->entries, &registry->capacity, registry->count + 1,
+                     sizeof *registry->entries))
+        status = error_no_memory(error, "the registry");
+    if (status == SEMBED_OK)
+        status = load_unlocked(registry, entry.name, entry.folder, name->precision, poll,
+                               &entry.model, &notice, error);
     if (status != SEMBED_OK) {
         memory_free(entry.name);
+        memory_free(entry.folder);
         return status;
     }
-    take_name(registry, name->canonical, entry.given);
-    entry.findable = true;
-    entry.last_used = ++registry->clock;
-    registry->entries[registry->count++] = entry;
+    if (notice.code != SEMBED_OK)
+        registry->notice = notice;
+    entry.model->serial = ++registry->clock;
+    struct entry *placed = place_entry(registry, entry);
+    placed->findable = entry.given || entry.derived || path_changes == registry->path_changes;
+    placed->last_used = ++registry->clock;
     registry->only_model = NULL;
-    *model = entry.model;
+    *model = placed->model;
     return SEMBED_OK;
 }
 
 /* Whether loading would give what is loaded already. */
 static bool is_loaded(const struct entry *entry, const char *folder)
 {
-    return entry && entry->given && strcmp(entry->model->folder, folder) == 0 &&
+    return entry && entry->given && entry->model && strcmp(entry->folder, folder) == 0 &&
            entry->model->identity && !compiled_is_stale(entry->model);
+}
+
+static sembed_status load_given(struct sembed_registry *registry, const struct model_name *name,
+                                const char *folder, const sembed_poll *poll, sembed_error *error)
+{
+    const struct sembed_model *model;
+    pthread_mutex_lock(&registry->lock);
+    sembed_status status = begin_loading(registry, poll, error);
+    if (status == SEMBED_OK) {
+        if (!is_loaded(find_entry(registry, name->canonical), folder))
+            status = load_entry(registry, name, folder, (struct entry){.given = true}, poll, &model,
+                                error);
+        end_loading(registry);
+        give_up_unused(registry);
+    }
+    pthread_mutex_unlock(&registry->lock);
+    return status;
 }
 
 sembed_status sembed_registry_load(sembed_registry *registry, const char *name, const char *folder,
@@ -388,48 +516,12 @@ sembed_status sembed_registry_load(sembed_registry *registry, const char *name, 
     sembed_status status = model_name_parse(name, &parsed, error);
     if (status != SEMBED_OK)
         return status;
-    const struct sembed_model *model;
-    status = lock_registry(registry, poll, error);
-    if (status == SEMBED_OK) {
-        if (!is_loaded(find_entry(registry, parsed.canonical), folder))
-            status = load_entry(registry, &parsed, folder, (struct entry){.given = true}, poll,
-                                &model, error);
-        pthread_mutex_unlock(&registry->lock);
-    }
+    char *absolute = model_path_absolute(folder);
+    status = absolute ? load_given(registry, &parsed, absolute, poll, error)
+                      : error_no_memory(error, "a path");
+    memory_free(absolute);
     model_name_free(&parsed);
     return status;
-}
-
-/* --------------------------------------------------------------------------------- giving up */
-
-static void give_up(struct sembed_registry *registry, size_t i)
-{
-    entry_free(&registry->entries[i]);
-    registry->entries[i] = registry->entries[--registry->count];
-    registry->only_model = NULL;
-    registry->generation++;
-}
-
-static size_t least_recently_used(const struct sembed_registry *registry)
-{
-    size_t oldest = 0;
-    for (size_t i = 1; i < registry->count; i++)
-        if (registry->entries[i].last_used < registry->entries[oldest].last_used)
-            oldest = i;
-    return oldest;
-}
-
-uint64_t sembed_registry_refresh(sembed_registry *registry, size_t max_loaded)
-{
-    pthread_mutex_lock(&registry->lock);
-    for (size_t i = registry->count; i-- > 0;)
-        if (!registry->entries[i].findable || compiled_is_stale(registry->entries[i].model))
-            give_up(registry, i);
-    while (max_loaded > 0 && registry->count > max_loaded)
-        give_up(registry, least_recently_used(registry));
-    uint64_t generation = registry->generation;
-    pthread_mutex_unlock(&registry->lock);
-    return generation;
 }
 
 /* Writes "a, b, c" of a listing into a buffer; where not all names fit, "a, b and 7 more". */
@@ -474,7 +566,7 @@ static sembed_status not_found(const struct sembed_registry *registry, const cha
 static const sembed_model *find_used(struct sembed_registry *registry, const char *name)
 {
     struct entry *entry = find_entry(registry, name);
-    if (!entry)
+    if (!entry || !entry->model)
         return NULL;
     entry->last_used = ++registry->clock;
     return entry->model;
@@ -522,6 +614,34 @@ static const sembed_model *find_again(struct sembed_registry *registry, const ch
     return NULL;
 }
 
+/* Loads the model of a name that has none: from the folder it was given or found in, or from that of the
+ * given name before its precision. The caller is the thread that loads. */
+static sembed_status load_named(struct sembed_registry *registry, const struct model_name *name,
+                                const sembed_poll *poll, const sembed_model **model,
+                                sembed_error *error)
+{
+    const struct entry *own = find_entry(registry, name->canonical);
+    const struct entry *base = find_entry(registry, name->base);
+    const struct entry *given = own && own->given ? own : base && base->given ? base : NULL;
+    struct entry entry = {.given = given && given == own, .derived = given && given != own};
+    char *folder = given ? memory_copy_string(given->folder) : NULL;
+    sembed_status status = SEMBED_OK;
+    if (given && !folder)
+        return error_no_memory(error, "a path");
+    if (!given)
+        status = model_path_find(registry->path, name->base, &folder, error);
+    if (status == SEMBED_OK && !folder)
+        return refuse_name(registry, name, error);
+    if (status == SEMBED_OK && !given)
+        status = inside_check(folder, registry->path, error);
+    if (status == SEMBED_OK && !given)
+        *model = find_again(registry, name->canonical, folder);
+    if (status == SEMBED_OK && !*model)
+        status = load_entry(registry, name, folder, entry, poll, model, error);
+    memory_free(folder);
+    return status;
+}
+
 static sembed_status acquire_parsed(struct sembed_registry *registry, const struct model_name *name,
                                     const sembed_poll *poll, const sembed_model **model,
                                     sembed_error *error)
@@ -529,23 +649,14 @@ static sembed_status acquire_parsed(struct sembed_registry *registry, const stru
     *model = find_used(registry, name->canonical);
     if (*model)
         return SEMBED_OK;
-    const struct entry *base = find_entry(registry, name->base);
-    bool derived = base && base->given;
-    if (derived)
-        return load_entry(registry, name, base->model->folder, (struct entry){.derived = true},
-                          poll, model, error);
-    char *folder;
-    sembed_status status = find_on_path(registry->path, name->base, &folder, error);
+    sembed_status status = begin_loading(registry, poll, error);
     if (status != SEMBED_OK)
         return status;
-    if (!folder)
-        return refuse_name(registry, name, error);
-    status = inside_check(folder, registry->path, error);
-    if (status == SEMBED_OK)
-        *model = find_again(registry, name->canonical, folder);
-    if (status == SEMBED_OK && !*model)
-        status = load_entry(registry, name, folder, (struct entry){0}, poll, model, error);
-    memory_free(folder);
+    /* The thread that was waited for may have loaded it. */
+    *model = find_used(registry, name->canonical);
+    if (!*model)
+        status = load_named(registry, name, poll, model, error);
+    end_loading(registry);
     return status;
 }
 
@@ -602,52 +713,101 @@ static sembed_status acquire_only(struct sembed_registry *registry, const sembed
     if (status != SEMBED_OK)
         return status;
     const char *name = only_name(&listing);
+    const uint64_t path_changes = registry->path_changes;
     status = name ? acquire_named(registry, name, poll, model, error)
                   : not_found(registry, NULL, &listing, error);
-    registry->only_model = *model;
+    if (path_changes == registry->path_changes)
+        registry->only_model = *model;
     sembed_listing_free(&listing);
     return status;
+}
+
+static sembed_status acquire(struct sembed_registry *registry, const char *name,
+                             const sembed_poll *poll, const sembed_model **model,
+                             sembed_error *error)
+{
+    *model = NULL;
+    return name ? acquire_named(registry, name, poll, model, error)
+                : acquire_only(registry, poll, model, error);
 }
 
 sembed_status sembed_registry_acquire(sembed_registry *registry, const char *name,
                                       const sembed_poll *poll, const sembed_model **model,
                                       sembed_error *error)
 {
-    *model = NULL;
-    sembed_status status = lock_registry(registry, poll, error);
-    if (status != SEMBED_OK)
-        return status;
-    status = name ? acquire_named(registry, name, poll, model, error)
-                  : acquire_only(registry, poll, model, error);
+    pthread_mutex_lock(&registry->lock);
+    sembed_status status = acquire(registry, name, poll, model, error);
     pthread_mutex_unlock(&registry->lock);
     return status;
 }
 
+sembed_status sembed_registry_use(sembed_registry *registry, const char *name,
+                                  const sembed_poll *poll, const sembed_model **model,
+                                  sembed_error *error)
+{
+    pthread_mutex_lock(&registry->lock);
+    sembed_status status = acquire(registry, name, poll, model, error);
+    if (status == SEMBED_OK) {
+        entry_of(registry, *model)->users++;
+        give_up_unused(registry);
+    }
+    pthread_mutex_unlock(&registry->lock);
+    return status;
+}
+
+void sembed_registry_end_use(sembed_registry *registry, const sembed_model *model)
+{
+    pthread_mutex_lock(&registry->lock);
+    if (--entry_of(registry, model)->users == 0)
+        give_up_unused(registry);
+    pthread_mutex_unlock(&registry->lock);
+}
+
+uint64_t sembed_model_serial(const sembed_model *model)
+{
+    return model->serial;
+}
+
 /* ------------------------------------------------------------------------------- ahead of time */
 
-sembed_status sembed_registry_compile(sembed_registry *registry, const char *name,
-                                      const sembed_poll *poll, uint64_t *bytes, sembed_error *error)
+/* *bytes of the image of a model that is used. */
+static sembed_status compile(struct sembed_registry *registry, const sembed_model *model,
+                             const sembed_poll *poll, uint64_t *bytes, sembed_error *error)
 {
-    const sembed_model *model;
-    *bytes = 0;
-    sembed_status status = lock_registry(registry, poll, error);
-    if (status != SEMBED_OK)
-        return status;
-    if (!registry->images.folder)
-        status = error_set(error, SEMBED_IO, "no cache folder is set");
-    if (status == SEMBED_OK)
-        status = acquire_named(registry, name, poll, &model, error);
     struct sembed_model *compiled = NULL;
     sembed_error notice = {0};
-    if (status == SEMBED_OK)
-        status = compiled_load(model->name, model->folder, model->architecture.encoder.precision,
-                               &registry->images, poll, &compiled, &notice, error);
+    sembed_status status = begin_loading(registry, poll, error);
+    if (status != SEMBED_OK)
+        return status;
+    status = load_unlocked(registry, model->name, model->folder,
+                           model->architecture.encoder.precision, poll, &compiled, &notice, error);
     if (status == SEMBED_OK && !compiled->image.map.mapping)
         status = error_set(error, notice.code, "%s", notice.message);
     if (status == SEMBED_OK)
         *bytes = compiled->image.map.size;
     model_free(compiled);
     registry->notice = (sembed_error){0};
+    end_loading(registry);
+    return status;
+}
+
+sembed_status sembed_registry_compile(sembed_registry *registry, const char *name,
+                                      const sembed_poll *poll, uint64_t *bytes, sembed_error *error)
+{
+    const sembed_model *model;
+    *bytes = 0;
+    pthread_mutex_lock(&registry->lock);
+    sembed_status status = SEMBED_OK;
+    if (!registry->images.folder)
+        status = error_set(error, SEMBED_IO, "no cache folder is set");
+    if (status == SEMBED_OK)
+        status = acquire(registry, name, poll, &model, error);
+    if (status == SEMBED_OK) {
+        entry_of(registry, model)->users++;
+        status = compile(registry, model, poll, bytes, error);
+        entry_of(registry, model)->users--;
+        give_up_unused(registry);
+    }
     pthread_mutex_unlock(&registry->lock);
     return status;
 }

@@ -126,6 +126,162 @@ static void the_least_recently_used_models_are_given_up(void **state)
     scene_destroy(&scene);
 }
 
+/* ------------------------------------------------------------------------------------- users */
+
+static const sembed_model *use(const struct scene *scene, const char *name)
+{
+    const sembed_model *model;
+    sembed_error error = {0};
+    assert_ok(sembed_registry_use(scene->registry, name, NULL, &model, &error), error);
+    return model;
+}
+
+static void end_use(const struct scene *scene, const sembed_model *model)
+{
+    sembed_registry_end_use(scene->registry, model);
+}
+
+static void models_in_use_are_not_given_up(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    sembed_model_info info;
+    sembed_registry_set_max_loaded(scene.registry, 1);
+    assert_int_equal(sembed_registry_max_loaded(scene.registry), 1);
+    const sembed_model *a = use(&scene, "a"), *again = use(&scene, "a");
+    assert_ptr_equal(a, again);
+    end_use(&scene, use(&scene, "b"));
+    assert_loaded(&scene, "a");
+    const sembed_model *c = use(&scene, "c");
+    assert_loaded(&scene, "ac");
+    sembed_registry_refresh(scene.registry, 1);
+    assert_loaded(&scene, "ac");
+    end_use(&scene, a);
+    assert_loaded(&scene, "ac"); /* used once more */
+    sembed_model_describe(again, &info);
+    assert_string_equal(info.name, "a");
+    uint64_t serial = sembed_model_serial(again);
+    end_use(&scene, again);
+    assert_loaded(&scene, "c");
+    end_use(&scene, c);
+    assert_loaded(&scene, "c");
+    a = use(&scene, "a");
+    assert_int_not_equal(sembed_model_serial(a), serial);
+    end_use(&scene, a);
+    scene_destroy(&scene);
+}
+
+/* A name that is taken over while its model is used: the model stays as long. */
+static void a_model_outlives_its_name(void **state)
+{
+    (void)state;
+    struct scene scene = scene_create();
+    sembed_error error = {0};
+    sembed_model_info info;
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/plain", fixtures_folder());
+    sembed_registry_set_max_loaded(scene.registry, 0);
+    const sembed_model *a = use(&scene, "a");
+    assert_ok(sembed_registry_load(scene.registry, "a", folder, NULL, &error), error);
+    assert_ok(sembed_registry_set_path(scene.registry, "/nowhere", &error), error);
+    sembed_model_describe(a, &info);
+    assert_non_null(strstr(info.folder, scene.path));
+    const sembed_model *other = use(&scene, "a");
+    assert_ptr_not_equal(other, a);
+    end_use(&scene, a);
+    sembed_model_describe(other, &info);
+    assert_string_equal(info.folder + strlen(info.folder) - strlen("/plain"), "/plain");
+    end_use(&scene, other);
+    scene_destroy(&scene);
+}
+
+/* What a thread that loads and one that uses another model tell each other. */
+struct meeting {
+    pthread_mutex_t lock;
+    pthread_cond_t turn;
+    bool loading, used;
+    struct scene scene;
+    sembed_status status;
+};
+
+static void set_and_tell(struct meeting *meeting, bool *what)
+{
+    pthread_mutex_lock(&meeting->lock);
+    *what = true;
+    pthread_cond_broadcast(&meeting->turn);
+    pthread_mutex_unlock(&meeting->lock);
+}
+
+/* Waits for ten seconds at most. */
+static bool await(struct meeting *meeting, const bool *what)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 10;
+    pthread_mutex_lock(&meeting->lock);
+    while (!*what && pthread_cond_timedwait(&meeting->turn, &meeting->lock, &until) == 0)
+        ;
+    bool reached = *what;
+    pthread_mutex_unlock(&meeting->lock);
+    return reached;
+}
+
+/* The poll of the load: goes on when the other thread has had its model. */
+static int wait_for_the_other(void *state)
+{
+    struct meeting *meeting = state;
+    set_and_tell(meeting, &meeting->loading);
+    return !await(meeting, &meeting->used);
+}
+
+static void *load_b(void *state)
+{
+    struct meeting *meeting = state;
+    const sembed_poll poll = {wait_for_the_other, meeting};
+    const sembed_model *model;
+    sembed_error error = {0};
+    meeting->status = sembed_registry_use(meeting->scene.registry, "b", &poll, &model, &error);
+    if (meeting->status == SEMBED_OK)
+        sembed_registry_end_use(meeting->scene.registry, model);
+    return NULL;
+}
+
+static int stop(void *state)
+{
+    (void)state;
+    return 1;
+}
+
+/* Who wants a model that is there has it; who wants one that loads can give up waiting. */
+static void a_load_holds_nobody_up(void **state)
+{
+    (void)state;
+    struct meeting meeting = {PTHREAD_MUTEX_INITIALIZER,
+                              PTHREAD_COND_INITIALIZER,
+                              false,
+                              false,
+                              scene_create(),
+                              SEMBED_OK};
+    const sembed_poll stops = {stop, NULL};
+    const sembed_model *model;
+    sembed_error error = {0};
+    pthread_t loader;
+    sembed_registry_set_max_loaded(meeting.scene.registry, 0);
+    end_use(&meeting.scene, use(&meeting.scene, "a"));
+    assert_int_equal(pthread_create(&loader, NULL, load_b, &meeting), 0);
+    assert_true(await(&meeting, &meeting.loading));
+    end_use(&meeting.scene, use(&meeting.scene, "a"));
+    assert_int_equal(sembed_registry_use(meeting.scene.registry, "b", &stops, &model, &error),
+                     SEMBED_CANCELED);
+    set_and_tell(&meeting, &meeting.used);
+    pthread_join(loader, NULL);
+    assert_int_equal(meeting.status, SEMBED_OK);
+    assert_loaded(&meeting.scene, "ab");
+    scene_destroy(&meeting.scene);
+}
+
+/* ------------------------------------------------------------------------------------- images */
+
 static void images_are_compiled_ahead_of_time(void **state)
 {
     (void)state;
@@ -345,6 +501,9 @@ int main(void)
         cmocka_unit_test(a_path_that_comes_back_finds_its_models_again),
         cmocka_unit_test(a_line_break_in_a_name_is_refused),
         cmocka_unit_test(who_waits_for_another_thread_can_be_stopped),
+        cmocka_unit_test(models_in_use_are_not_given_up),
+        cmocka_unit_test(a_model_outlives_its_name),
+        cmocka_unit_test(a_load_holds_nobody_up),
         cmocka_unit_test(images_are_compiled_ahead_of_time),
         cmocka_unit_test(what_was_not_kept_is_a_notice),
         cmocka_unit_test(a_long_text_leaves_no_memory_behind),
