@@ -47,11 +47,11 @@ size_t threads_read(const char *value)
     return is_number && threads <= SEMBED_MAX_THREADS ? threads : 0;
 }
 
-bool max_text_size_read(const char *value, size_t *bytes)
+bool limit_read(const char *value, size_t *number)
 {
     char *end;
     errno = 0;
-    *bytes = strtoul(value, &end, 10);
+    *number = strtoul(value, &end, 10);
     return *value >= '0' && *value <= '9' && !*end && !errno;
 }
 
@@ -125,7 +125,7 @@ static sembed_status acquire(struct connection *connection, const char *name, en
 {
     sembed_poll poll = connection_poll(connection);
     const char *wanted = name ? name : connection->settings[setting];
-    sembed_status status = sembed_registry_acquire(process_registry(), wanted, &poll, model, error);
+    sembed_status status = sembed_registry_use(process_registry(), wanted, &poll, model, error);
     process_report();
     if (status == SEMBED_NOT_FOUND)
         explain_not_found(connection, name, setting, error);
@@ -146,12 +146,63 @@ sembed_status connection_reranker(struct connection *connection, const char *nam
         return status;
     sembed_model_info info;
     sembed_model_describe(*model, &info);
-    if (info.labels > 1)
-        return error_set(
-            error, SEMBED_INVALID_ARGUMENT,
-            "model '%s' gives a pair %zu scores: reranking takes a model that gives one", info.name,
-            info.labels);
+    if (info.labels > 1) {
+        error_set(error, SEMBED_INVALID_ARGUMENT,
+                  "model '%s' gives a pair %zu scores: reranking takes a model that gives one",
+                  info.name, info.labels);
+        model_release(*model);
+        *model = NULL;
+        return SEMBED_INVALID_ARGUMENT;
+    }
     return SEMBED_OK;
+}
+
+void model_release(const sembed_model *model)
+{
+    if (model)
+        sembed_registry_end_use(process_registry(), model);
+}
+
+/* What SQLite keeps beside a constant name. */
+struct kept_model {
+    const sembed_model *model;
+};
+
+static void kept_model_free(void *pointer)
+{
+    struct kept_model *kept = pointer;
+    model_release(kept->model);
+    sqlite3_free(kept);
+}
+
+sembed_status call_model_begin(sqlite3_context *context, const char *name, bool reranks,
+                               struct call_model *call, sembed_error *error)
+{
+    struct connection *connection = sqlite3_user_data(context);
+    const struct kept_model *kept = name ? sqlite3_get_auxdata(context, 0) : NULL;
+    *call = (struct call_model){.context = context, .named = name != NULL};
+    if (kept) {
+        call->model = kept->model;
+        return SEMBED_OK;
+    }
+    sembed_status status = reranks ? connection_reranker(connection, name, &call->model, error)
+                                   : connection_model(connection, name, &call->model, error);
+    call->acquired = status == SEMBED_OK;
+    return status;
+}
+
+void call_model_end(const struct call_model *call)
+{
+    if (!call->acquired)
+        return;
+    struct kept_model *kept = call->named ? sqlite3_malloc64(sizeof *kept) : NULL;
+    if (!kept) {
+        model_release(call->model);
+        return;
+    }
+    *kept = (struct kept_model){call->model};
+    /* Frees it at once where the name is another in the next row. */
+    sqlite3_set_auxdata(call->context, 0, kept, kept_model_free);
 }
 
 sembed_status connection_scratch(struct connection *connection, sembed_context **context,
@@ -166,7 +217,7 @@ sembed_status connection_scratch(struct connection *connection, sembed_context *
     const char *max_text_size = connection->settings[SETTING_MAX_TEXT_SIZE];
     size_t bytes = SEMBED_MAX_TEXT;
     if (max_text_size)
-        max_text_size_read(max_text_size, &bytes);
+        limit_read(max_text_size, &bytes);
     sembed_context_set_max_text(*context, bytes);
     const char *threads = connection->settings[SETTING_THREADS];
     return sembed_context_set_threads(*context, threads ? threads_read(threads) : 1, error);

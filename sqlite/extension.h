@@ -45,7 +45,9 @@ bool process_adopt(const sqlite3_api_routines *routines);
 SEMBED_MUST_CHECK sembed_status process_open(sembed_error *error);
 
 /* The registry of the process, which is never destroyed: models outlive connections, so that a
- * program which opens one connection per request loads its model once. */
+ * program which opens one connection per request loads its model once. It keeps so many models that
+ * nobody uses, MAX_LOADED where sembed_config says nothing. */
+enum { MAX_LOADED = 8 };
 sembed_registry *process_registry(void);
 
 /* Tells SQLite's error log where a model had to be loaded without a compiled image. */
@@ -71,7 +73,8 @@ enum setting {
     SETTING_ON_TRUNCATE,
     SETTING_THREADS,
     SETTING_MAX_TEXT_SIZE,
-    SETTING_COUNT
+    SETTING_COUNT,
+    SETTING_MAX_LOADED = SETTING_COUNT /* of the process; the registry has it */
 };
 
 /* NULL: not set. The environment said what it begins with when the extension was loaded. */
@@ -84,8 +87,8 @@ SEMBED_MUST_CHECK sembed_status connection_set(struct connection *connection, en
 /* The number that a setting of threads says; 0 where it says none that may be. */
 size_t threads_read(const char *value);
 
-/* The number of bytes that a setting of max_text_size says; false where it says none. */
-bool max_text_size_read(const char *value, size_t *bytes);
+/* The number that a setting of max_text_size or max_loaded says; false where it says none. */
+bool limit_read(const char *value, size_t *number);
 
 /* Whether a text that is longer than a model reads is an error. */
 bool connection_refuses_truncation(const struct connection *connection);
@@ -94,7 +97,7 @@ bool connection_refuses_truncation(const struct connection *connection);
 int connection_score_flags(const struct connection *connection);
 
 /* The model of that name, or the connection's default for NULL: the setting, else the only model
- * there is. */
+ * there is. It stays until model_release. */
 SEMBED_MUST_CHECK sembed_status connection_model(struct connection *connection, const char *name,
                                                  const sembed_model **model, sembed_error *error);
 
@@ -103,6 +106,24 @@ SEMBED_MUST_CHECK sembed_status connection_model(struct connection *connection, 
 SEMBED_MUST_CHECK sembed_status connection_reranker(struct connection *connection, const char *name,
                                                     const sembed_model **model,
                                                     sembed_error *error);
+
+void model_release(const sembed_model *model); /* NULL is allowed */
+
+/* The model of one call of a scalar function; a zeroed one is allowed in call_model_end. */
+struct call_model {
+    sqlite3_context *context;
+    const sembed_model *model;
+    bool named;    /* by the function's first argument */
+    bool acquired; /* by this call */
+};
+
+/* By connection_model or connection_reranker. One that is named stays with its name for as long as the
+ * statement runs, where that is the same in each row: then no other model takes its place between two
+ * rows, and the registry is asked once. */
+SEMBED_MUST_CHECK sembed_status call_model_begin(sqlite3_context *context, const char *name,
+                                                 bool reranks, struct call_model *call,
+                                                 sembed_error *error);
+void call_model_end(const struct call_model *call);
 
 /* Scratch memory for a call of the core. */
 SEMBED_MUST_CHECK sembed_status connection_scratch(struct connection *connection,

@@ -12,7 +12,7 @@ struct form {
 struct call {
     struct form form;
     struct connection *connection;
-    const sembed_model *model;
+    struct call_model model;
     sembed_text text;
     sqlite3_value *options; /* NULL: none */
     sembed_text key;        /* the options as they were written */
@@ -21,7 +21,7 @@ struct call {
 /* A text's vector, kept by SQLite beside a text that is constant in the statement, with what else it
  * was made from. */
 struct embedding {
-    const sembed_model *model;
+    uint64_t serial; /* of the model */
     size_t dimensions;
     size_t key_length;
     char *key; /* behind the vector */
@@ -30,7 +30,8 @@ struct embedding {
 
 static bool is_for(const struct embedding *embedding, const struct call *call)
 {
-    return embedding->model == call->model && embedding->key_length == call->key.length &&
+    return embedding->serial == sembed_model_serial(call->model.model) &&
+           embedding->key_length == call->key.length &&
            (call->key.length == 0 || memcmp(embedding->key, call->key.data, call->key.length) == 0);
 }
 
@@ -42,7 +43,7 @@ static sembed_status embed_with(const struct call *call, const sembed_options *o
     size_t dimensions = 0;
     sembed_status status = connection_scratch(call->connection, &scratch, error);
     if (!status)
-        status = sembed_dimensions(call->model, options, &dimensions, error);
+        status = sembed_dimensions(call->model.model, options, &dimensions, error);
     if (status)
         return status;
 
@@ -50,7 +51,7 @@ static sembed_status embed_with(const struct call *call, const sembed_options *o
     struct embedding *embedding = sqlite3_malloc64(size + call->key.length);
     if (!embedding)
         return error_no_memory(error, "an embedding");
-    *embedding = (struct embedding){.model = call->model,
+    *embedding = (struct embedding){.serial = sembed_model_serial(call->model.model),
                                     .dimensions = dimensions,
                                     .key_length = call->key.length,
                                     .key = (char *)embedding + size};
@@ -58,8 +59,8 @@ static sembed_status embed_with(const struct call *call, const sembed_options *o
         memcpy(embedding->key, call->key.data, call->key.length);
 
     sembed_poll poll = connection_poll(call->connection);
-    status = sembed_embed(call->model, scratch, &call->text, 1, options, &poll, embedding->vector,
-                          error);
+    status = sembed_embed(call->model.model, scratch, &call->text, 1, options, &poll,
+                          embedding->vector, error);
     if (status) {
         sqlite3_free(embedding);
         return status;
@@ -81,8 +82,8 @@ static sembed_status embed_text(const struct call *call, struct embedding **embe
     return status;
 }
 
-static sembed_status read_call(struct call *call, int count, sqlite3_value **values,
-                               sembed_error *error)
+static sembed_status read_call(sqlite3_context *context, struct call *call, int count,
+                               sqlite3_value **values, sembed_error *error)
 {
     const char *name = NULL;
     sembed_status status =
@@ -93,7 +94,7 @@ static sembed_status read_call(struct call *call, int count, sqlite3_value **val
                             error);
     }
     if (!status)
-        status = connection_model(call->connection, name, &call->model, error);
+        status = call_model_begin(context, name, false, &call->model, error);
     return status;
 }
 
@@ -110,23 +111,21 @@ static void embed(sqlite3_context *context, int count, sqlite3_value **values, s
     if (any_null(count, values))
         return;
     struct call call = {.form = form, .connection = sqlite3_user_data(context)};
+    struct embedding *embedding = NULL;
     sembed_error error = {0};
     const int text_position = count > 1;
 
-    if (read_call(&call, count, values, &error)) {
-        function_fail(context, &error);
-        return;
-    }
-    const struct embedding *kept = sqlite3_get_auxdata(context, text_position);
-    if (kept && is_for(kept, &call)) {
+    sembed_status status = read_call(context, &call, count, values, &error);
+    const struct embedding *kept = status ? NULL : sqlite3_get_auxdata(context, text_position);
+    if (kept && is_for(kept, &call))
         vector_result(context, kept->vector, kept->dimensions);
-        return;
-    }
-    struct embedding *embedding = NULL;
-    if (embed_text(&call, &embedding, &error)) {
+    else if (!status)
+        status = embed_text(&call, &embedding, &error);
+    if (status)
         function_fail(context, &error);
+    call_model_end(&call.model);
+    if (!embedding)
         return;
-    }
     vector_result(context, embedding->vector, embedding->dimensions);
     /* May free the embedding at once. */
     sqlite3_set_auxdata(context, text_position, embedding, sqlite3_free);

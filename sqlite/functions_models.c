@@ -31,21 +31,22 @@ void function_sembed_load(sqlite3_context *context, int count, sqlite3_value **v
 
 static sembed_status read_setting(sqlite3_value *value, enum setting *setting, sembed_error *error)
 {
-    static const char *const keys[SETTING_COUNT] = {"model", "reranker", "on_truncate", "threads",
-                                                    "max_text_size"};
+    static const char *const keys[] = {"model",   "reranker",      "on_truncate",
+                                       "threads", "max_text_size", "max_loaded"};
     const struct argument argument = {"sembed_config", 1, "key"};
     const char *key = NULL;
     sembed_status status = value_string(value, argument, &key, error);
     if (status)
         return status;
-    for (enum setting i = 0; i < SETTING_COUNT; i++)
+    for (enum setting i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(key, keys[i]) == 0) {
             *setting = i;
             return SEMBED_OK;
         }
     return argument_fail(
         argument, error,
-        "expected 'model', 'reranker', 'on_truncate', 'threads' or 'max_text_size', found '%s'",
+        "expected 'model', 'reranker', 'on_truncate', 'threads', 'max_text_size' or 'max_loaded', "
+        "found '%s'",
         key);
 }
 
@@ -61,7 +62,10 @@ static sembed_status check_model(struct connection *connection, const char *name
     sembed_listing_free(&listing);
     const sembed_model *model = NULL;
     /* For its error, which lists what there is. */
-    return status || found ? status : connection_model(connection, name, &model, error);
+    if (!status && !found)
+        status = connection_model(connection, name, &model, error);
+    model_release(model);
+    return status;
 }
 
 /* A setting is kept as text; a number is as good. */
@@ -70,7 +74,8 @@ static sembed_status read_value(enum setting setting, sqlite3_value *value, cons
 {
     if (sqlite3_value_type(value) == SQLITE_NULL)
         return SEMBED_OK;
-    bool is_number = setting == SETTING_THREADS || setting == SETTING_MAX_TEXT_SIZE;
+    bool is_number = setting == SETTING_THREADS || setting == SETTING_MAX_TEXT_SIZE ||
+                     setting == SETTING_MAX_LOADED;
     if (!is_number || sqlite3_value_type(value) != SQLITE_INTEGER)
         return value_string(value, (struct argument){"sembed_config", 2, "value"}, text, error);
     *text = (const char *)sqlite3_value_text(value);
@@ -87,21 +92,59 @@ static sembed_status check_value(struct connection *connection, enum setting set
         return threads_read(value) ? SEMBED_OK
                                    : argument_fail(argument, error, "expected 1 to %d, found '%s'",
                                                    SEMBED_MAX_THREADS, value);
-    size_t bytes;
-    if (setting == SETTING_MAX_TEXT_SIZE)
-        return max_text_size_read(value, &bytes)
+    size_t number;
+    if (setting == SETTING_MAX_TEXT_SIZE || setting == SETTING_MAX_LOADED)
+        return limit_read(value, &number)
                    ? SEMBED_OK
                    : argument_fail(argument, error,
-                                   "expected a number of bytes, 0 for no limit, found '%s'", value);
+                                   "expected a number of %s, 0 for no limit, found '%s'",
+                                   setting == SETTING_MAX_LOADED ? "models" : "bytes", value);
     if (strcmp(value, "truncate") == 0 || strcmp(value, "error") == 0)
         return SEMBED_OK;
     return argument_fail(argument, error, "expected 'truncate' or 'error', found '%s'", value);
 }
 
+static sembed_status set(struct connection *connection, enum setting setting, const char *value,
+                         sembed_error *error)
+{
+    size_t max_loaded = MAX_LOADED;
+    if (setting != SETTING_MAX_LOADED)
+        return connection_set(connection, setting, value, error);
+    if (value)
+        limit_read(value, &max_loaded);
+    sembed_registry_set_max_loaded(process_registry(), max_loaded);
+    return SEMBED_OK;
+}
+
+/* What holds now, which may be in number[size]; NULL: nothing. */
+static const char *current_value(const struct connection *connection, enum setting setting,
+                                 char *number, size_t size)
+{
+    const char *value =
+        setting == SETTING_MAX_LOADED ? NULL : connection_setting(connection, setting);
+    if (value)
+        return value;
+    switch (setting) {
+    case SETTING_ON_TRUNCATE:
+        return "truncate";
+    case SETTING_THREADS:
+        return "1";
+    case SETTING_MAX_TEXT_SIZE:
+        snprintf(number, size, "%zu", SEMBED_MAX_TEXT);
+        return number;
+    case SETTING_MAX_LOADED:
+        snprintf(number, size, "%zu", sembed_registry_max_loaded(process_registry()));
+        return number;
+    default:
+        return NULL;
+    }
+}
+
 /*
  * sembed_config(key) → TEXT, sembed_config(key, value) → TEXT
  *
- * What holds now; NULL: no setting. A value of NULL goes back to what the environment says.
+ * What holds now; NULL: no setting. A value of NULL goes back to what the environment says. max_loaded is
+ * the process's, the others are the connection's.
  */
 void function_sembed_config(sqlite3_context *context, int count, sqlite3_value **values)
 {
@@ -115,23 +158,15 @@ void function_sembed_config(sqlite3_context *context, int count, sqlite3_value *
         if (!status && value)
             status = check_value(connection, setting, value, &error);
         if (!status)
-            status = connection_set(connection, setting, value, &error);
+            status = set(connection, setting, value, &error);
     }
     if (status) {
         function_fail(context, &error);
         return;
     }
-    value = connection_setting(connection, setting);
-    if (!value && setting == SETTING_ON_TRUNCATE)
-        value = "truncate";
-    if (!value && setting == SETTING_THREADS)
-        value = "1";
     char number[32];
-    if (!value && setting == SETTING_MAX_TEXT_SIZE) {
-        snprintf(number, sizeof number, "%zu", SEMBED_MAX_TEXT);
-        value = number;
-    }
-    sqlite3_result_text(context, value, -1, SQLITE_TRANSIENT);
+    sqlite3_result_text(context, current_value(connection, setting, number, sizeof number), -1,
+                        SQLITE_TRANSIENT);
 }
 
 /* -------------------------------------------------------------------------------- version */

@@ -48,17 +48,17 @@ void function_similarity(sqlite3_context *context, int count, sqlite3_value **va
 {
     if (any_null(count, values))
         return;
-    struct connection *connection = sqlite3_user_data(context);
     sembed_error error = {0};
     const char *name = NULL;
-    const sembed_model *model = NULL;
+    struct call_model call = {0};
     struct vector a = {0}, b = {0};
     if (value_string(values[0], (struct argument){"similarity", 1, "model"}, &name, &error) ||
         vector_read_pair(context, "similarity", 1, values, &a, &b, &error) ||
-        connection_model(connection, name, &model, &error))
+        call_model_begin(context, name, false, &call, &error))
         function_fail(context, &error);
     else
-        sqlite3_result_double(context, sembed_similarity(model, a.values, b.values, a.count));
+        sqlite3_result_double(context, sembed_similarity(call.model, a.values, b.values, a.count));
+    call_model_end(&call);
     vector_free(&a);
     vector_free(&b);
 }

@@ -52,8 +52,11 @@ sembed_status process_open(sembed_error *error)
 {
     pthread_mutex_lock(&process.mutex);
     sembed_status status = SEMBED_OK;
-    if (!process.registry)
+    if (!process.registry) {
         status = sembed_registry_create(NULL, &process.registry, error);
+        if (!status)
+            sembed_registry_set_max_loaded(process.registry, MAX_LOADED);
+    }
     if (!status)
         status = configure(process.registry, error);
     pthread_mutex_unlock(&process.mutex);

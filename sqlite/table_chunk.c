@@ -55,10 +55,11 @@ static sembed_status chunks_start(struct table_rows *rows, int count, sqlite3_va
     if (!status)
         status = connection_scratch(rows->connection, &scratch, error);
     if (!status)
-        status = characters_find(chunks->text, &chunks->characters, error);
-    if (!status)
         status = sembed_chunk_text(model, scratch, chunks->text, max_tokens, overlap, &poll,
                                    &chunks->list, &rows->count, error);
+    if (!status)
+        status = characters_find(chunks->text, &chunks->characters, error);
+    model_release(model);
     return status;
 }
 

@@ -125,6 +125,7 @@ static void batch_stop(struct table_rows *rows)
     json_texts_free(&batch->texts);
     options_free(&batch->options);
     sqlite3_free(batch->vectors);
+    model_release(batch->model);
 }
 
 const struct table_function table_embed_batch = {

@@ -119,7 +119,10 @@ static sembed_status ranking_start(struct table_rows *rows, int count, sqlite3_v
     struct ranking *ranking = (struct ranking *)rows;
     struct request request = {0};
     sembed_status status = read_request(ranking, count, arguments, &request, error);
-    return status ? status : rank_texts(ranking, &request, error);
+    if (!status)
+        status = rank_texts(ranking, &request, error);
+    model_release(request.model);
+    return status;
 }
 
 static sembed_status ranking_column(struct table_rows *rows, size_t row, int column,

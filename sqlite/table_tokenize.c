@@ -38,10 +38,10 @@ static sembed_status tokens_start(struct table_rows *rows, int count, sqlite3_va
     if (!status)
         status = connection_scratch(rows->connection, &scratch, error);
     if (!status)
-        status = characters_find(text, &tokens->characters, error);
-    if (!status)
         status = sembed_tokenize(tokens->model, scratch, text, SIZE_MAX, &poll, &tokens->list,
                                  &rows->count, error);
+    if (!status)
+        status = characters_find(text, &tokens->characters, error);
     return status;
 }
 
@@ -87,6 +87,7 @@ static void tokens_stop(struct table_rows *rows)
     struct tokens *tokens = (struct tokens *)rows;
     sembed_free(tokens->list);
     characters_free(&tokens->characters);
+    model_release(tokens->model);
 }
 
 const struct table_function table_tokenize = {

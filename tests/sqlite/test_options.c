@@ -156,10 +156,10 @@ static void test_config_faults(void **state)
 {
     (void)state;
     sqlite3 *database = open_database();
-    assert_fails(
-        database, SQLITE_ERROR,
-        "expected 'model', 'reranker', 'on_truncate', 'threads' or 'max_text_size', found 'dims'",
-        "SELECT sembed_config('dims', 1)");
+    assert_fails(database, SQLITE_ERROR,
+                 "expected 'model', 'reranker', 'on_truncate', 'threads', 'max_text_size' or "
+                 "'max_loaded', found 'dims'",
+                 "SELECT sembed_config('dims', 1)");
     assert_fails(database, SQLITE_ERROR,
                  "sembed_config: argument 1 (key): expected TEXT, found NULL",
                  "SELECT sembed_config(NULL)");
