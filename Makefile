@@ -118,7 +118,8 @@ $(BUILD)/sqlite/%.o: sqlite/%.c
 	$(call say,CC)$(CC) $(SEMBED_CFLAGS) -c $< -o $@
 
 $(SQLITE_LIBRARY): $(SQLITE_OBJECTS) $(CORE_LIBRARY)
-	$(call say,LINK)$(CC) $(SANITIZE) -shared -Wl,--no-undefined -Wl,--exclude-libs,ALL -o $@ $^ $(CORE_LIBS)
+	$(call say,LINK)$(CC) $(SANITIZE) -shared -Wl,--no-undefined -Wl,--exclude-libs,ALL -Wl,-z,nodelete \
+	    -o $@ $^ $(CORE_LIBS)
 
 # --- tests ----------------------------------------------------------------------------------------
 

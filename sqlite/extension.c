@@ -148,8 +148,10 @@ int sqlite3_sembed_init(sqlite3 *database, char **message, const sqlite3_api_rou
         *message = sqlite3_mprintf("%s", error.message);
         return error_result_code(status);
     }
+    /* Models and the threads of the engine outlive the connection, so the code must too: the library is
+     * linked to stay (-z nodelete). SQLITE_OK_LOAD_PERMANENTLY would do for load_extension, but
+     * sqlite3_auto_extension takes all but SQLITE_OK for an error. */
     int result = register_all(database, connection);
     connection_release(connection);
-    /* Models and the threads of the engine outlive the connection, so the code must too. */
-    return result ? result : SQLITE_OK_LOAD_PERMANENTLY;
+    return result;
 }

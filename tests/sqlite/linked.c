@@ -3,12 +3,11 @@
 
 static const struct sqlite3_api_routines *routines_seen;
 
-/* SQLite hands its routines to automatic extensions; it takes SQLITE_OK alone from them. */
+/* SQLite hands its routines to automatic extensions. */
 static int enter(sqlite3 *database, char **message, const struct sqlite3_api_routines *routines)
 {
     routines_seen = routines;
-    int result = sqlite3_sembed_init(database, message, routines);
-    return result == SQLITE_OK_LOAD_PERMANENTLY ? SQLITE_OK : result;
+    return sqlite3_sembed_init(database, message, routines);
 }
 
 int try_open_linked(sqlite3 **database)

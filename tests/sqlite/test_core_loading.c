@@ -1,4 +1,4 @@
-/* Which SQLite libraries the extension lets load it. */
+/* Which SQLite libraries the extension lets load it, and how. */
 #define SQLITE_CORE 1 /* sqlite3_* stay the library's own functions here */
 #include "linked.h"
 #include "support.h"
@@ -48,11 +48,40 @@ static void test_another_sqlite_in_the_process(void **state)
     close_database(database);
 }
 
+static int calls;
+
+static int count_calls(sqlite3 *database, char **message, const sqlite3_api_routines *routines)
+{
+    (void)database, (void)message, (void)routines;
+    calls++;
+    return SQLITE_OK;
+}
+
+/* sqlite3_auto_extension takes all but SQLITE_OK for an error: databases do not open where result codes
+ * are extended, and the extensions behind it are not called. */
+static void test_as_an_automatic_extension(void **state)
+{
+    (void)state;
+    sqlite3 *database = NULL;
+    sqlite3_reset_auto_extension();
+    sqlite3_auto_extension((void (*)(void))sqlite3_sembed_init);
+    sqlite3_auto_extension((void (*)(void))count_calls);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE;
+    assert_int_equal(sqlite3_open_v2(":memory:", &database, flags, NULL), SQLITE_OK);
+    assert_string_equal(sqlite3_errmsg(database), "not an error");
+    assert_int_equal(calls, 1);
+    assert_int_equal(query_integer(database, "SELECT length(embed('river'))"),
+                     FIXTURE_DIMENSIONS * sizeof(float));
+    close_database(database);
+    sqlite3_reset_auto_extension();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_old_sqlite),
         cmocka_unit_test(test_another_sqlite_in_the_process),
+        cmocka_unit_test(test_as_an_automatic_extension),
     };
     return cmocka_run_group_tests_name("core loading", tests, use_fixtures, NULL);
 }

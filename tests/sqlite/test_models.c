@@ -1,6 +1,7 @@
 /* sembed_load, sembed_models, sembed_version; names, defaults, folders that are damaged. */
 #include "support.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,18 @@ static void test_models_outlive_connections(void **state)
     database = open_database();
     assert_int_equal(query_integer(database, MODEL("loaded", FIXTURE)), 1);
     close_database(database);
+}
+
+/* Models and threads outlive connections; so does the code. */
+static void test_the_library_stays(void **state)
+{
+    (void)state;
+    const char *extension = getenv("SEMBED_EXTENSION");
+    close_database(open_database());
+    void *library =
+        dlopen(extension ? extension : "build/sqlite/sembed.so", RTLD_NOW | RTLD_NOLOAD);
+    assert_non_null(library);
+    dlclose(library);
 }
 
 static void test_load_under_a_name(void **state)
@@ -283,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_default_model),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_models_outlive_connections),
+        cmocka_unit_test(test_the_library_stays),
         cmocka_unit_test(test_load_under_a_name),
         cmocka_unit_test(test_load_in_a_precision),
         cmocka_unit_test(test_load_refuses_bad_arguments),
