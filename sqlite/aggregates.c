@@ -183,8 +183,8 @@ static void mean_result(sqlite3_context *context, double factor)
 }
 
 /* What a row adds to a mean. */
-typedef sembed_status term_function(int count, sqlite3_value **values, double *sum,
-                                    sqlite3_int64 *numbers, sembed_error *error);
+typedef sembed_status term_function(int count, sqlite3_value **values, const sembed_poll *poll,
+                                    double *sum, sqlite3_int64 *numbers, sembed_error *error);
 
 /* sign −1: the row leaves. */
 static void mean_step(sqlite3_context *context, int count, sqlite3_value **values,
@@ -195,10 +195,11 @@ static void mean_step(sqlite3_context *context, int count, sqlite3_value **value
     sembed_error error = {0};
     if (any_null(count, values))
         return;
+    const sembed_poll poll = connection_poll(sqlite3_user_data(context));
     struct mean *mean = sqlite3_aggregate_context(context, sizeof *mean);
     if (!mean)
         sqlite3_result_error_nomem(context);
-    else if (term(count, values, &sum, &numbers, &error))
+    else if (term(count, values, &poll, &sum, &numbers, &error))
         function_fail(context, &error);
     else
         mean_add(mean, sign * sum, sign * numbers);
@@ -231,16 +232,17 @@ static sembed_status read_metric(sqlite3_value *value, int *metric, sembed_error
 }
 
 /* 1 or 0 of one triplet. */
-static sembed_status triplet_term(int count, sqlite3_value **values, double *sum,
-                                  sqlite3_int64 *numbers, sembed_error *error)
+static sembed_status triplet_term(int count, sqlite3_value **values, const sembed_poll *poll,
+                                  double *sum, sqlite3_int64 *numbers, sembed_error *error)
 {
     struct vector anchor = {0}, positive = {0}, negative = {0};
     int metric = 0;
     sembed_status status =
-        vector_read_pair(NULL, "triplet_accuracy", 0, values, &anchor, &positive, error);
+        vector_read_pair(NULL, "triplet_accuracy", 0, values, poll, &anchor, &positive, error);
     if (!status) {
         vector_free(&positive);
-        status = vector_read_pair(NULL, "triplet_accuracy", 1, values, &positive, &negative, error);
+        status = vector_read_pair(NULL, "triplet_accuracy", 1, values, poll, &positive, &negative,
+                                  error);
     }
     if (!status && count > 3)
         status = read_metric(values[3], &metric, error);
@@ -256,13 +258,13 @@ static sembed_status triplet_term(int count, sqlite3_value **values, double *sum
 }
 
 /* The squares of the differences of two vectors' numbers. */
-static sembed_status squares_term(int count, sqlite3_value **values, double *sum,
-                                  sqlite3_int64 *numbers, sembed_error *error)
+static sembed_status squares_term(int count, sqlite3_value **values, const sembed_poll *poll,
+                                  double *sum, sqlite3_int64 *numbers, sembed_error *error)
 {
     (void)count;
     struct vector student = {0}, teacher = {0};
     sembed_status status =
-        vector_read_pair(NULL, "negative_mse", 0, values, &student, &teacher, error);
+        vector_read_pair(NULL, "negative_mse", 0, values, poll, &student, &teacher, error);
     for (size_t i = 0; !status && i < student.count; i++) {
         double difference = (double)student.values[i] - teacher.values[i];
         *sum += difference * difference;

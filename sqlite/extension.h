@@ -200,8 +200,8 @@ struct vector {
  * statement is parsed once, which is what the context is for: NULL in aggregates, where SQLite does not say
  * what is constant. */
 SEMBED_MUST_CHECK sembed_status vector_read(sqlite3_context *context, sqlite3_value *value,
-                                            struct argument argument, struct vector *vector,
-                                            sembed_error *error);
+                                            struct argument argument, const sembed_poll *poll,
+                                            struct vector *vector, sembed_error *error);
 void vector_free(struct vector *vector);
 
 /* Makes copy hold the numbers, to be changed. */
@@ -214,8 +214,8 @@ void vector_result(sqlite3_context *context, const float *values, size_t count);
  * vector_free, also where it fails. */
 SEMBED_MUST_CHECK sembed_status vector_read_pair(sqlite3_context *context, const char *function,
                                                  int first, sqlite3_value **values,
-                                                 struct vector *a, struct vector *b,
-                                                 sembed_error *error);
+                                                 const sembed_poll *poll, struct vector *a,
+                                                 struct vector *b, sembed_error *error);
 
 /* ------------------------------------------------------------------------------ options.c */
 

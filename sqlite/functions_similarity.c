@@ -11,7 +11,8 @@ static void compare(sqlite3_context *context, const char *function, sqlite3_valu
         return;
     sembed_error error = {0};
     struct vector a = {0}, b = {0};
-    if (vector_read_pair(context, function, 0, values, &a, &b, &error))
+    const sembed_poll poll = connection_poll(sqlite3_user_data(context));
+    if (vector_read_pair(context, function, 0, values, &poll, &a, &b, &error))
         function_fail(context, &error);
     else
         sqlite3_result_double(context, measure(a.values, b.values, a.count));
@@ -52,8 +53,9 @@ void function_similarity(sqlite3_context *context, int count, sqlite3_value **va
     const char *name = NULL;
     struct call_model call = {0};
     struct vector a = {0}, b = {0};
+    const sembed_poll poll = connection_poll(sqlite3_user_data(context));
     if (value_string(values[0], (struct argument){"similarity", 1, "model"}, &name, &error) ||
-        vector_read_pair(context, "similarity", 1, values, &a, &b, &error) ||
+        vector_read_pair(context, "similarity", 1, values, &poll, &a, &b, &error) ||
         call_model_begin(context, name, false, &call, &error))
         function_fail(context, &error);
     else

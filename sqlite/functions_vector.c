@@ -8,10 +8,11 @@ void function_truncate_dim(sqlite3_context *context, int count, sqlite3_value **
         return;
     sembed_error error = {0};
     struct vector vector = {0};
+    const sembed_poll poll = connection_poll(sqlite3_user_data(context));
     struct argument size = {"truncate_dim", 2, "dimensions"};
     size_t wanted = 0;
     sembed_status status = vector_read(
-        context, values[0], (struct argument){"truncate_dim", 1, "vector"}, &vector, &error);
+        context, values[0], (struct argument){"truncate_dim", 1, "vector"}, &poll, &vector, &error);
     if (!status)
         status = value_size(values[1], size, &wanted, &error);
     if (!status && (wanted < 1 || wanted > vector.count))
@@ -30,8 +31,9 @@ void function_l2_normalize(sqlite3_context *context, int count, sqlite3_value **
         return;
     sembed_error error = {0};
     struct vector vector = {0};
-    if (vector_read(context, values[0], (struct argument){"l2_normalize", 1, "vector"}, &vector,
-                    &error) ||
+    const sembed_poll poll = connection_poll(sqlite3_user_data(context));
+    if (vector_read(context, values[0], (struct argument){"l2_normalize", 1, "vector"}, &poll,
+                    &vector, &error) ||
         vector_own(&vector, &error)) {
         function_fail(context, &error);
     } else {
@@ -48,8 +50,9 @@ void function_quantize_int8(sqlite3_context *context, int count, sqlite3_value *
         return;
     sembed_error error = {0};
     struct vector vector = {0};
-    if (vector_read(context, values[0], (struct argument){"quantize_int8", 1, "vector"}, &vector,
-                    &error)) {
+    const sembed_poll poll = connection_poll(sqlite3_user_data(context));
+    if (vector_read(context, values[0], (struct argument){"quantize_int8", 1, "vector"}, &poll,
+                    &vector, &error)) {
         function_fail(context, &error);
         return;
     }
@@ -71,8 +74,9 @@ void function_quantize_binary(sqlite3_context *context, int count, sqlite3_value
         return;
     sembed_error error = {0};
     struct vector vector = {0};
+    const sembed_poll poll = connection_poll(sqlite3_user_data(context));
     struct argument argument = {"quantize_binary", 1, "vector"};
-    sembed_status status = vector_read(context, values[0], argument, &vector, &error);
+    sembed_status status = vector_read(context, values[0], argument, &poll, &vector, &error);
     if (!status && vector.count % 8)
         status = argument_fail(argument, &error, "expected a multiple of 8 dimensions, found %zu",
                                vector.count);

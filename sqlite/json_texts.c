@@ -5,12 +5,15 @@
 
 #include <string.h>
 
-/* How long the text is once each fault of its UTF-8 has become U+FFFD; written to out where that is
- * not NULL. */
-static size_t repair(sembed_text text, char *out)
+/* *repaired_length: of the text once each fault of its UTF-8 has become U+FFFD; written to out where that is not
+ * NULL. */
+static sembed_status repair(sembed_text text, const sembed_poll *poll, char *out,
+                            size_t *repaired_length, sembed_error *error)
 {
     size_t length = 0;
-    for (size_t i = 0; i < text.length;) {
+    for (size_t i = 0, next = 0; i < text.length;) {
+        if (poll_wants_stop_past(poll, i, &next))
+            return error_canceled(error);
         size_t valid = unicode_valid_prefix(text.data + i, text.length - i);
         if (out)
             memcpy(out + length, text.data + i, valid);
@@ -25,7 +28,8 @@ static size_t repair(sembed_text text, char *out)
         length += size;
         i += unicode_fault_length(text.data + i, text.length - i);
     }
-    return length;
+    *repaired_length = length;
+    return SEMBED_OK;
 }
 
 static sembed_status read_valid(sembed_text json, struct argument argument, const sembed_poll *poll,
@@ -52,11 +56,15 @@ sembed_status json_read(sembed_text json, struct argument argument, const sembed
     if (unicode_valid_prefix(json.data, json.length) == json.length)
         return read_valid(json, argument, poll, root, error);
 
-    char *repaired = sqlite3_malloc64(repair(json, NULL));
-    if (!repaired)
-        return error_no_memory(error, "a JSON value");
-    json = (sembed_text){repaired, repair(json, repaired)};
-    sembed_status status = read_valid(json, argument, poll, root, error);
+    size_t length = 0;
+    sembed_status status = repair(json, poll, NULL, &length, error);
+    char *repaired = status ? NULL : sqlite3_malloc64(length);
+    if (!status && !repaired)
+        status = error_no_memory(error, "a JSON value");
+    if (!status)
+        status = repair(json, poll, repaired, &length, error);
+    if (!status)
+        status = read_valid((sembed_text){repaired, length}, argument, poll, root, error);
     sqlite3_free(repaired);
     return status;
 }

@@ -63,7 +63,8 @@ struct parsed {
 };
 
 static sembed_status parse_numbers(const json_t *array, struct argument argument,
-                                   struct parsed **result, sembed_error *error)
+                                   const sembed_poll *poll, struct parsed **result,
+                                   sembed_error *error)
 {
     size_t count = json_array_size(array);
     struct parsed *parsed = sqlite3_malloc64(sizeof *parsed + count * sizeof(float));
@@ -72,6 +73,10 @@ static sembed_status parse_numbers(const json_t *array, struct argument argument
     parsed->count = count;
     for (size_t i = 0; i < count; i++) {
         const json_t *number = json_array_get(array, i);
+        if (poll_wants_stop_at(poll, i)) {
+            sqlite3_free(parsed);
+            return error_canceled(error);
+        }
         double value = json_number_value(number);
         /* What rounds to infinity is no float32: an overflow of the text's writer. */
         if (!json_is_number(number) || isinf((float)value)) {
@@ -87,7 +92,8 @@ static sembed_status parse_numbers(const json_t *array, struct argument argument
 }
 
 static sembed_status parse_json(sqlite3_value *value, struct argument argument,
-                                struct parsed **parsed, sembed_error *error)
+                                const sembed_poll *poll, struct parsed **parsed,
+                                sembed_error *error)
 {
     sembed_text text = {0};
     sembed_status status = value_text(value, argument, &text, error);
@@ -95,23 +101,26 @@ static sembed_status parse_json(sqlite3_value *value, struct argument argument,
         return status;
     struct json_fault fault;
     json_t *array;
-    status = json_tree_read(text.data, text.length, NULL, NULL, &array, &fault);
+    status = json_tree_read(text.data, text.length, poll, NULL, &array, &fault);
     if (status == SEMBED_NO_MEMORY)
         return error_no_memory(error, "a vector");
+    if (status == SEMBED_CANCELED)
+        return error_canceled(error);
     if (status)
         status = fail_with(argument, "TEXT that is not JSON", error);
     else if (!json_is_array(array) || json_array_size(array) == 0)
         status = fail_with(argument,
                            json_is_array(array) ? "an empty array" : "another kind of JSON", error);
     else
-        status = parse_numbers(array, argument, parsed, error);
+        status = parse_numbers(array, argument, poll, parsed, error);
     json_decref(array);
     return status;
 }
 
 /* Copies, because SQLite is free to drop what it keeps as soon as it is given. */
 static sembed_status read_json(sqlite3_context *context, sqlite3_value *value,
-                               struct argument argument, struct vector *vector, sembed_error *error)
+                               struct argument argument, const sembed_poll *poll,
+                               struct vector *vector, sembed_error *error)
 {
     const int position = argument.position - 1;
     const struct parsed *kept = context ? sqlite3_get_auxdata(context, position) : NULL;
@@ -120,7 +129,7 @@ static sembed_status read_json(sqlite3_context *context, sqlite3_value *value,
         return SEMBED_OK;
     }
     struct parsed *parsed = NULL;
-    sembed_status status = parse_json(value, argument, &parsed, error);
+    sembed_status status = parse_json(value, argument, poll, &parsed, error);
     if (status)
         return status;
     *vector = (struct vector){.values = parsed->values, .count = parsed->count};
@@ -137,27 +146,27 @@ static sembed_status read_json(sqlite3_context *context, sqlite3_value *value,
 }
 
 sembed_status vector_read(sqlite3_context *context, sqlite3_value *value, struct argument argument,
-                          struct vector *vector, sembed_error *error)
+                          const sembed_poll *poll, struct vector *vector, sembed_error *error)
 {
     switch (sqlite3_value_type(value)) {
     case SQLITE_BLOB:
         return read_blob(value, argument, vector, error);
     case SQLITE_TEXT:
-        return read_json(context, value, argument, vector, error);
+        return read_json(context, value, argument, poll, vector, error);
     default:
         return fail_with(argument, value_type_word(value), error);
     }
 }
 
 sembed_status vector_read_pair(sqlite3_context *context, const char *function, int first,
-                               sqlite3_value **values, struct vector *a, struct vector *b,
-                               sembed_error *error)
+                               sqlite3_value **values, const sembed_poll *poll, struct vector *a,
+                               struct vector *b, sembed_error *error)
 {
-    sembed_status status = vector_read(context, values[first],
-                                       (struct argument){function, first + 1, "vector"}, a, error);
+    sembed_status status = vector_read(
+        context, values[first], (struct argument){function, first + 1, "vector"}, poll, a, error);
     if (!status)
         status = vector_read(context, values[first + 1],
-                             (struct argument){function, first + 2, "vector"}, b, error);
+                             (struct argument){function, first + 2, "vector"}, poll, b, error);
     if (!status && a->count != b->count)
         status = error_set(error, SEMBED_INVALID_ARGUMENT,
                            "%s: vectors of different sizes: %zu and %zu dimensions", function,

@@ -130,6 +130,24 @@ static void test_insert(void **state)
     close_database(database);
 }
 
+/* Arguments that take long to be read: a vector as JSON, JSON that is not valid UTF-8. */
+static void test_long_arguments(void **state)
+{
+    (void)state;
+    sqlite3 *database = open_database();
+    run(database, "CREATE TABLE long AS SELECT"
+                  " '[' || replace(hex(zeroblob(8000000)), '00', '0.1,') || '1]' AS vector,"
+                  " replace(hex(zeroblob(20000000)), '00', CAST(x'FF' AS TEXT)) AS invalid");
+    static const char *const statements[] = {
+        "SELECT l2_normalize(vector) FROM long",
+        "SELECT negative_mse(vector, vector) FROM long",
+        "SELECT count(*) FROM long, embed_batch(invalid)",
+    };
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
+        assert_interruptible(database, statements[i], 50);
+    close_database(database);
+}
+
 /* Asking SQLite must show nowhere: not to a tracer, nor to an authorizer. */
 static int count_trace(unsigned kind, void *counter, void *statement, void *sql)
 {
@@ -170,7 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embed_batch),         cmocka_unit_test(test_embed_of_rows),
         cmocka_unit_test(test_one_chunk),           cmocka_unit_test(test_insert),
-        cmocka_unit_test(test_asking_is_invisible),
+        cmocka_unit_test(test_asking_is_invisible), cmocka_unit_test(test_long_arguments),
     };
     return cmocka_run_group_tests_name("interrupt", tests, use_fixtures, NULL);
 }
