@@ -99,20 +99,66 @@ size_t attend_scratch(const struct encoder_config *config, const struct kernels 
 /* Scores between two calls of the poll: some milliseconds of work. */
 #define SCORES_BETWEEN_POLLS ((size_t)1 << 24)
 
-/* One text's rows, from `start` on. */
-static void attend_text(const struct kernels *tiles, struct attention_input *input,
-                        const struct operand *states, size_t start, const struct operand *context,
-                        float *scratch)
+/* How many heads and queries are done at once: all, but of a text of thousands of tokens one head, and as
+ * many queries as make so many scores. */
+static struct attention_part first_part(const struct attention_input *input)
+{
+    size_t tokens = input->tokens;
+    struct attention_part part = {.head_stop = input->heads, .query_stop = tokens};
+    if (tokens * tokens * input->heads <= SCORES_BETWEEN_POLLS)
+        return part;
+    part.head_stop = 1;
+    if (tokens * tokens > SCORES_BETWEEN_POLLS)
+        part.query_stop =
+            ATTENTION_STEP + SCORES_BETWEEN_POLLS / tokens / ATTENTION_STEP * ATTENTION_STEP;
+    if (part.query_stop > tokens)
+        part.query_stop = tokens;
+    return part;
+}
+
+/* The part behind, of as many heads or queries; false where all is done. */
+static bool next_part(const struct attention_input *input, const struct attention_part *first,
+                      struct attention_part *part)
+{
+    part->query = part->query_stop;
+    if (part->query == input->tokens) {
+        part->query = 0;
+        part->head = part->head_stop;
+        part->head_stop += first->head_stop;
+    }
+    part->query_stop = part->query + first->query_stop;
+    if (part->query_stop > input->tokens)
+        part->query_stop = input->tokens;
+    return part->head < input->heads;
+}
+
+/* One text's rows, from `start` on. *scores grows by those that were made since poll was asked. */
+static sembed_status attend_text(const struct kernels *tiles, struct attention_input *input,
+                                 const struct operand *states, size_t start,
+                                 const struct operand *context, float *scratch, size_t *scores,
+                                 const sembed_poll *poll, sembed_error *error)
 {
     const struct operand query = operand_from(states, start), to = operand_from(context, start);
     size_t hidden = context->width * operand_number_size(states->precision);
     input->query = query.numbers;
     input->key = (const char *)query.numbers + hidden;
     input->value = (const char *)query.numbers + 2 * hidden;
-    if (tiles)
-        tiles->attention_tiles(input, &to, scratch);
-    else
-        kernels()->attention(input, to.numbers, scratch);
+    const struct attention_part first = first_part(input);
+    input->part = first;
+    do {
+        if (tiles)
+            tiles->attention_tiles(input, &to, scratch);
+        else
+            kernels()->attention(input, to.numbers, scratch);
+        *scores += (input->part.query_stop - input->part.query) * input->tokens *
+                   (input->part.head_stop - input->part.head);
+        if (*scores > SCORES_BETWEEN_POLLS) {
+            *scores = 0;
+            if (poll_wants_stop(poll))
+                return error_canceled(error);
+        }
+    } while (next_part(input, &first, &input->part));
+    return SEMBED_OK;
 }
 
 sembed_status attend_texts(const struct encoder_config *config, const struct relative_bias *bias,
@@ -130,16 +176,11 @@ sembed_status attend_texts(const struct encoder_config *config, const struct rel
         .bias = bias->values ? bias->values + bias->center : NULL,
         .bias_stride = bias->stride,
     };
-    for (size_t text = 0; text < texts->texts; text++) {
+    sembed_status status = SEMBED_OK;
+    for (size_t text = 0; status == SEMBED_OK && text < texts->texts; text++) {
         size_t start = texts->starts[text];
         input.tokens = texts->starts[text + 1] - start;
-        attend_text(tiles, &input, states, start, context, scratch);
-        scores += input.tokens * input.tokens * config->heads;
-        if (scores > SCORES_BETWEEN_POLLS) {
-            scores = 0;
-            if (poll_wants_stop(poll))
-                return error_canceled(error);
-        }
+        status = attend_text(tiles, &input, states, start, context, scratch, &scores, poll, error);
     }
-    return SEMBED_OK;
+    return status;
 }

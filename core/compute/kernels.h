@@ -24,12 +24,22 @@ struct norm {
 /* The three tables that are summed up under the first layer, in the order of the sum. */
 enum { EMBEDDING_WORD, EMBEDDING_TOKEN_TYPE, EMBEDDING_POSITION, EMBEDDING_TABLES };
 
+/* Of the queries of a text, those that are done at once begin at a multiple of this. */
+#define ATTENTION_STEP 64
+
+/* What is to be done of a text's attention: heads [head, head_stop), queries [query, query_stop). */
+struct attention_part {
+    size_t head, head_stop;
+    size_t query, query_stop;
+};
+
 /* One text's attention: query, key, value [tokens, heads·head_size], rows `stride` apart. */
 struct attention_input {
     const void *query, *key, *value; /* float, value readable for a vector (64 bytes) past its end;
                                         or bfloat16 for attention_tiles, none read past its end */
     size_t stride;
     size_t tokens, heads, head_size;
+    struct attention_part part;
     float scale; /* of query·key: 1/√head_size */
 
     /* Added to the scaled product of the query at i and the key at j: bias[h·bias_stride + i − j],

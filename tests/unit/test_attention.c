@@ -87,6 +87,7 @@ static void check_text(const struct kernels *set, size_t heads, size_t head_size
         .tokens = tokens,
         .heads = heads,
         .head_size = head_size,
+        .part = {.head_stop = heads, .query_stop = tokens},
         .scale = (float)(1 / sqrt((double)head_size)),
         .bias = relative ? text.bias.values + text.bias.center : NULL,
         .bias_stride = text.bias.stride,
@@ -139,6 +140,52 @@ static void the_longest_text(void **state)
             check_text(set, 1, 64, 511, false);
         }
     }
+}
+
+/* Counts the questions and says stop at one of them (0: at none). */
+struct questions {
+    unsigned asked, stop_at;
+};
+
+static int ask(void *state)
+{
+    struct questions *questions = state;
+    return ++questions->asked == questions->stop_at;
+}
+
+static sembed_status attend(const struct text *text, struct questions *questions, float *context)
+{
+    const size_t starts[] = {0, text->tokens}, hidden = text->config.hidden_size;
+    const struct packed_texts texts = {.starts = starts, .texts = 1};
+    const struct operand states = {PRECISION_F32, 3 * hidden, text->states, NULL};
+    const struct operand to = {PRECISION_F32, hidden, context, NULL};
+    const sembed_poll poll = {ask, questions};
+    float *scratch = floats(attend_scratch(&text->config, NULL, text->tokens));
+    sembed_error error;
+    sembed_status status = attend_texts(&text->config, &text->bias, NULL, &texts, &states, &to,
+                                        scratch, &poll, &error);
+    free(scratch);
+    return status;
+}
+
+/* One of thousands of tokens takes seconds in models that have room for it: poll is asked within. */
+static void long_texts_are_polled(void **state)
+{
+    (void)state;
+    enum { HEADS = 2, TOKENS = 4500 };
+    struct text text;
+    text_create(&text, HEADS, 5, TOKENS, true);
+    float *context = floats(TOKENS * HEADS * 5);
+    struct questions questions = {0};
+    assert_int_equal(attend(&text, &questions, context), SEMBED_OK);
+    assert_true(questions.asked >= HEADS); /* and not once behind it all */
+    for (size_t i = 0; i < TOKENS * HEADS * 5; i++)
+        assert_true(fabs(context[i] - text.expected[i]) < 2e-5);
+    questions = (struct questions){.stop_at = 1};
+    assert_int_equal(attend(&text, &questions, context), SEMBED_CANCELED);
+    assert_int_equal(questions.asked, 1);
+    free(context);
+    text_destroy(&text);
 }
 
 /* ---------------------------------------------------------------------------------------- tiles */
@@ -196,6 +243,7 @@ static void run_tiles(const struct kernels *set, const struct text *text, bool n
         .tokens = text->tokens,
         .heads = heads,
         .head_size = head_size,
+        .part = {.head_stop = heads, .query_stop = text->tokens},
         .scale = (float)(1 / sqrt((double)head_size)),
         .bias = text->bias.values ? text->bias.values + text->bias.center : NULL,
         .bias_stride = text->bias.stride,
@@ -283,6 +331,7 @@ int main(void)
         cmocka_unit_test(every_length_of_text),
         cmocka_unit_test(every_size_of_head),
         cmocka_unit_test(the_longest_text),
+        cmocka_unit_test(long_texts_are_polled),
         cmocka_unit_test(tiles_agree_with_the_reference),
         cmocka_unit_test(buckets_are_those_of_the_reference),
     };

@@ -285,11 +285,12 @@ static void attend_head(const struct attention_input *input, size_t head, struct
         block->value = gathered + input->tokens * width;
         block->key_stride = width;
     }
-    for (size_t first = 0; first < input->tokens; first += BLOCK) {
+    for (size_t first = input->part.query; first < input->part.query_stop; first += BLOCK) {
         block->query = (const float *)input->query + first * input->stride + offset;
         block->context = context + first * block->context_stride + offset;
         block->bias = input->bias ? input->bias + head * input->bias_stride + first : NULL;
-        block->count = input->tokens - first < BLOCK ? input->tokens - first : BLOCK;
+        size_t left = input->part.query_stop - first;
+        block->count = left < BLOCK ? left : BLOCK;
         attend_block(block);
     }
 }
@@ -307,6 +308,6 @@ void NAME(attention)(const struct attention_input *input, float *context, float 
         .queries = queries,
         .scores = scores,
     };
-    for (size_t head = 0; head < input->heads; head++)
+    for (size_t head = input->part.head; head < input->part.head_stop; head++)
         attend_head(input, head, &block, context, scores + (input->tokens + KEYS_MOST) * BLOCK);
 }

@@ -326,8 +326,9 @@ static void attend_head(const struct head *head, size_t number, const struct ope
     const struct attention_input *input = head->input;
     lay_out_keys(head);
     lay_out_values(head);
-    for (size_t first = 0; first < input->tokens; first += TILE_ROWS) {
-        size_t count = input->tokens - first < TILE_ROWS ? input->tokens - first : TILE_ROWS;
+    for (size_t first = input->part.query; first < input->part.query_stop; first += TILE_ROWS) {
+        size_t left = input->part.query_stop - first;
+        size_t count = left < TILE_ROWS ? left : TILE_ROWS;
         lay_out_queries(head, first);
         stores_before_tiles();
         IN_FOURS(score_keys, divide_up(input->tokens, TILE_ROWS));
@@ -408,7 +409,7 @@ void NAME(attention_tiles)(const struct attention_input *input, const struct ope
     place(&head, scratch);
     stores_before_tiles();
     _tile_loadconfig(&shapes);
-    for (size_t number = 0; number < input->heads; number++) {
+    for (size_t number = input->part.head; number < input->part.head_stop; number++) {
         size_t offset = number * input->head_size;
         head.query = (const uint16_t *)input->query + offset;
         head.key = (const uint16_t *)input->key + offset;
