@@ -474,6 +474,8 @@ static void who_waits_for_another_thread_can_be_stopped(void **state)
     void *loaded;
     int asked = 0;
     const sembed_poll poll = {stop_at_third, &asked};
+    char *cache = folder_create();
+    assert_ok(sembed_registry_set_cache(scene.registry, cache, SEMBED_CACHE_LIMIT, &error), error);
     assert_int_equal(pthread_create(&thread, NULL, load_slowly, &loader), 0);
     while (!atomic_load(&loader.is_loading))
         nanosleep(&pause, NULL);
@@ -490,6 +492,7 @@ static void who_waits_for_another_thread_can_be_stopped(void **state)
     assert_int_equal(pthread_join(thread, &loaded), 0);
     assert_ptr_equal(loaded, acquire(&scene, "a"));
     scene_destroy(&scene);
+    folder_remove(cache);
 }
 
 int main(void)
