@@ -166,9 +166,15 @@ void regex_scratch_free(struct regex_scratch *scratch)
 static bool find_literal(const struct regex *regex, const struct regex_search *search,
                          size_t *start, size_t *stop)
 {
-    /* In proportion to both lengths, which memchr and memcmp are not. */
-    const char *found = memmem(search->text + search->at, search->length - search->at,
-                               regex->literal, regex->literal_length);
+    const char *text = search->text + search->at;
+    size_t left = search->length - search->at;
+    /* Most words do not have it, and an empty literal is everywhere. */
+    const char *first = regex->literal_length ? memchr(text, regex->literal[0], left) : text;
+    if (!first)
+        return false;
+    /* In proportion to both lengths, which memcmp at each such place is not. */
+    const char *found =
+        memmem(first, left - (size_t)(first - text), regex->literal, regex->literal_length);
     if (!found)
         return false;
     *start = (size_t)(found - search->text);

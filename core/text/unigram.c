@@ -413,6 +413,7 @@ sembed_status unigram_split(const struct unigram *model, struct unigram_scratch 
     }
     nodes[0] = (struct unigram_node){.score = 0};
 
+    size_t work = scratch->work;
     for (size_t start = 0, walked; start < length;) {
         size_t character = character_length(bytes[start], length - start);
         sembed_status status =
@@ -420,8 +421,9 @@ sembed_status unigram_split(const struct unigram *model, struct unigram_scratch 
         if (status != SEMBED_OK)
             return status;
         start += character;
-        if (poll_wants_stop_after(poll, 1 + walked, &scratch->work))
+        if (poll_wants_stop_after(poll, 1 + walked, &work))
             return error_canceled(error);
     }
+    scratch->work = work;
     return append_path(model, nodes, bytes, length, poll, pieces, error);
 }
