@@ -179,8 +179,10 @@ static void long_texts_are_polled(void **state)
     struct questions questions = {0};
     assert_int_equal(attend(&text, &questions, context), SEMBED_OK);
     assert_true(questions.asked >= HEADS); /* and not once behind it all */
+    /* Rounding grows with the root of the sum's length: 2e-5 at 512 tokens, as above, is 6e-5 here. On
+     * arm64, whose sums are made otherwise, it comes to 3.3e-5. */
     for (size_t i = 0; i < TOKENS * HEADS * 5; i++)
-        assert_true(fabs(context[i] - text.expected[i]) < 2e-5);
+        assert_true(fabs(context[i] - text.expected[i]) < 6e-5);
     questions = (struct questions){.stop_at = 1};
     assert_int_equal(attend(&text, &questions, context), SEMBED_CANCELED);
     assert_int_equal(questions.asked, 1);
