@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <time.h>
 
 #ifdef SEMBED_COUNTS_LINES
@@ -22,12 +23,21 @@ static double milliseconds(void)
 struct interruption {
     sqlite3 *database;
     long after_ms;
+    sem_t begun;   /* the statement: sqlite3_interrupt says nothing to one that begins later */
     double called; /* when */
 };
+
+static int note_begin(unsigned kind, void *begun, void *statement, void *sql)
+{
+    (void)kind, (void)statement, (void)sql;
+    return sem_post(begun);
+}
 
 static void *interrupt(void *pointer)
 {
     struct interruption *interruption = pointer;
+    while (sem_wait(&interruption->begun) != 0)
+        continue;
     nanosleep(&(struct timespec){.tv_nsec = interruption->after_ms * 1000000}, NULL);
     interruption->called = milliseconds();
     sqlite3_interrupt(interruption->database);
@@ -37,15 +47,19 @@ static void *interrupt(void *pointer)
 /* Runs the statement to its end and interrupts it on the way; false where it had ended before. */
 static bool interrupt_after(sqlite3 *database, const char *sql, long after_ms)
 {
-    struct interruption interruption = {database, after_ms, 0};
+    struct interruption interruption = {.database = database, .after_ms = after_ms};
     sqlite3_stmt *statement = prepare(database, sql);
     pthread_t thread;
+    sem_init(&interruption.begun, 0, 0);
+    sqlite3_trace_v2(database, SQLITE_TRACE_STMT, note_begin, &interruption.begun);
     assert_int_equal(pthread_create(&thread, NULL, interrupt, &interruption), 0);
     int result;
     while ((result = sqlite3_step(statement)) == SQLITE_ROW)
         continue;
     double ended = milliseconds();
     pthread_join(thread, NULL);
+    sqlite3_trace_v2(database, 0, NULL, NULL);
+    sem_destroy(&interruption.begun);
     assert_int_equal(sqlite3_finalize(statement), result == SQLITE_DONE ? SQLITE_OK : result);
     if (result != SQLITE_DONE) {
         assert_int_equal(result, SQLITE_INTERRUPT);
