@@ -713,11 +713,12 @@ static sembed_status acquire_only(struct sembed_registry *registry, const sembed
     if (status != SEMBED_OK)
         return status;
     const char *name = only_name(&listing);
-    const uint64_t path_changes = registry->path_changes;
-    status = name ? acquire_named(registry, name, poll, model, error)
-                  : not_found(registry, NULL, &listing, error);
-    if (path_changes == registry->path_changes)
-        registry->only_model = *model;
+    /* Remembered where no lock was let go meanwhile, in which another model might have come. */
+    *model = registry->only_model = name ? find_used(registry, name) : NULL;
+    if (!name)
+        status = not_found(registry, NULL, &listing, error);
+    else if (!*model)
+        status = acquire_named(registry, name, poll, model, error);
     sembed_listing_free(&listing);
     return status;
 }

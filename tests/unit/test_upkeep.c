@@ -29,6 +29,13 @@ static void put_model(const struct scene *scene, const char *name, const char *f
     assert_int_equal(system(command), 0);
 }
 
+static void remove_model(const struct scene *scene, const char *name)
+{
+    char command[512];
+    snprintf(command, sizeof command, "rm -rf %s/%s", scene->path, name);
+    assert_int_equal(system(command), 0);
+}
+
 static struct scene scene_create(void)
 {
     struct scene scene = {.path = folder_create()};
@@ -42,10 +49,8 @@ static struct scene scene_create(void)
 
 static void scene_destroy(struct scene *scene)
 {
-    char command[512];
     sembed_registry_destroy(scene->registry);
-    snprintf(command, sizeof command, "rm -rf %s/?", scene->path);
-    assert_int_equal(system(command), 0);
+    remove_model(scene, "?");
     folder_remove(scene->path);
 }
 
@@ -204,6 +209,16 @@ struct meeting {
     sembed_status status;
 };
 
+static struct meeting meeting_create(void)
+{
+    return (struct meeting){PTHREAD_MUTEX_INITIALIZER,
+                            PTHREAD_COND_INITIALIZER,
+                            false,
+                            false,
+                            scene_create(),
+                            SEMBED_OK};
+}
+
 static void set_and_tell(struct meeting *meeting, bool *what)
 {
     pthread_mutex_lock(&meeting->lock);
@@ -256,12 +271,7 @@ static int stop(void *state)
 static void a_load_holds_nobody_up(void **state)
 {
     (void)state;
-    struct meeting meeting = {PTHREAD_MUTEX_INITIALIZER,
-                              PTHREAD_COND_INITIALIZER,
-                              false,
-                              false,
-                              scene_create(),
-                              SEMBED_OK};
+    struct meeting meeting = meeting_create();
     const sembed_poll stops = {stop, NULL};
     const sembed_model *model;
     sembed_error error = {0};
@@ -277,6 +287,48 @@ static void a_load_holds_nobody_up(void **state)
     pthread_join(loader, NULL);
     assert_int_equal(meeting.status, SEMBED_OK);
     assert_loaded(&meeting.scene, "ab");
+    scene_destroy(&meeting.scene);
+}
+
+static void *load_d(void *state)
+{
+    struct meeting *meeting = state;
+    const sembed_poll poll = {wait_for_the_other, meeting};
+    sembed_error error = {0};
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/plain", fixtures_folder());
+    meeting->status = sembed_registry_load(meeting->scene.registry, "d", folder, &poll, &error);
+    return NULL;
+}
+
+static int let_the_other_go_on(void *state)
+{
+    struct meeting *meeting = state;
+    set_and_tell(meeting, &meeting->used);
+    return 0;
+}
+
+/* The only model there was while another one was loading: no longer the only one. */
+static void a_second_model_ends_the_default(void **state)
+{
+    (void)state;
+    struct meeting meeting = meeting_create();
+    const sembed_poll poll = {let_the_other_go_on, &meeting};
+    const sembed_model *model;
+    sembed_error error = {0};
+    sembed_model_info info;
+    pthread_t loader;
+    remove_model(&meeting.scene, "b");
+    remove_model(&meeting.scene, "c");
+    assert_int_equal(pthread_create(&loader, NULL, load_d, &meeting), 0);
+    assert_true(await(&meeting, &meeting.loading));
+    assert_ok(sembed_registry_acquire(meeting.scene.registry, NULL, &poll, &model, &error), error);
+    sembed_model_describe(model, &info);
+    assert_string_equal(info.name, "a");
+    pthread_join(loader, NULL);
+    assert_int_equal(meeting.status, SEMBED_OK);
+    assert_fails(sembed_registry_acquire(meeting.scene.registry, NULL, &poll, &model, &error),
+                 SEMBED_NOT_FOUND, error, "there are several: a, d");
     scene_destroy(&meeting.scene);
 }
 
@@ -507,6 +559,7 @@ int main(void)
         cmocka_unit_test(models_in_use_are_not_given_up),
         cmocka_unit_test(a_model_outlives_its_name),
         cmocka_unit_test(a_load_holds_nobody_up),
+        cmocka_unit_test(a_second_model_ends_the_default),
         cmocka_unit_test(images_are_compiled_ahead_of_time),
         cmocka_unit_test(what_was_not_kept_is_a_notice),
         cmocka_unit_test(a_long_text_leaves_no_memory_behind),
