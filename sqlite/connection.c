@@ -147,14 +147,14 @@ sembed_status connection_reranker(struct connection *connection, const char *nam
     sembed_model_info info;
     sembed_model_describe(*model, &info);
     if (info.labels > 1) {
-        error_set(error, SEMBED_INVALID_ARGUMENT,
-                  "model '%s' gives a pair %zu scores: reranking takes a model that gives one",
-                  info.name, info.labels);
+        status =
+            error_set(error, SEMBED_INVALID_ARGUMENT,
+                      "model '%s' gives a pair %zu scores: reranking takes a model that gives one",
+                      info.name, info.labels);
         model_release(*model);
         *model = NULL;
-        return SEMBED_INVALID_ARGUMENT;
     }
-    return SEMBED_OK;
+    return status;
 }
 
 void model_release(const sembed_model *model)
@@ -163,28 +163,21 @@ void model_release(const sembed_model *model)
         sembed_registry_end_use(process_registry(), model);
 }
 
-/* What SQLite keeps beside a constant name. */
-struct kept_model {
-    const sembed_model *model;
-};
-
-static void kept_model_free(void *pointer)
+/* Of what SQLite keeps beside a constant name. */
+static void release_kept(void *model)
 {
-    struct kept_model *kept = pointer;
-    model_release(kept->model);
-    sqlite3_free(kept);
+    model_release(model);
 }
 
 sembed_status call_model_begin(sqlite3_context *context, const char *name, bool reranks,
                                struct call_model *call, sembed_error *error)
 {
     struct connection *connection = sqlite3_user_data(context);
-    const struct kept_model *kept = name ? sqlite3_get_auxdata(context, 0) : NULL;
     *call = (struct call_model){.context = context, .named = name != NULL};
-    if (kept) {
-        call->model = kept->model;
+    if (name)
+        call->model = sqlite3_get_auxdata(context, 0);
+    if (call->model)
         return SEMBED_OK;
-    }
     sembed_status status = reranks ? connection_reranker(connection, name, &call->model, error)
                                    : connection_model(connection, name, &call->model, error);
     call->acquired = status == SEMBED_OK;
@@ -193,16 +186,10 @@ sembed_status call_model_begin(sqlite3_context *context, const char *name, bool 
 
 void call_model_end(const struct call_model *call)
 {
-    if (!call->acquired)
-        return;
-    struct kept_model *kept = call->named ? sqlite3_malloc64(sizeof *kept) : NULL;
-    if (!kept) {
+    if (call->acquired && call->named) /* releases it at once where the next row has another name */
+        sqlite3_set_auxdata(call->context, 0, (void *)call->model, release_kept);
+    else if (call->acquired)
         model_release(call->model);
-        return;
-    }
-    *kept = (struct kept_model){call->model};
-    /* Frees it at once where the name is another in the next row. */
-    sqlite3_set_auxdata(call->context, 0, kept, kept_model_free);
 }
 
 sembed_status connection_scratch(struct connection *connection, sembed_context **context,
