@@ -51,12 +51,17 @@ static sembed_status open_file(const char *path, int *descriptor, sembed_error *
                      "%s: %s", path, strerror(errno));
 }
 
+#define PIECE ((size_t)4 << 20) /* bytes between two questions to poll */
+
 /* Reads bytes [offset, offset + size) of the file. */
 static sembed_status read_bytes(int descriptor, const char *path, size_t offset, size_t size,
-                                void *to, sembed_error *error)
+                                void *to, const sembed_poll *poll, sembed_error *error)
 {
     for (size_t done = 0; done < size;) {
-        ssize_t got = pread(descriptor, (char *)to + done, size - done, (off_t)(offset + done));
+        if (done > 0 && poll_wants_stop(poll))
+            return error_canceled(error);
+        size_t piece = size - done < PIECE ? size - done : PIECE;
+        ssize_t got = pread(descriptor, (char *)to + done, piece, (off_t)(offset + done));
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -66,8 +71,6 @@ static sembed_status read_bytes(int descriptor, const char *path, size_t offset,
     }
     return SEMBED_OK;
 }
-
-#define PIECE ((size_t)4 << 20) /* bytes between two questions to poll */
 
 static sembed_status read_whole(int descriptor, const char *path, const sembed_poll *poll,
                                 struct file_map *map, sembed_error *error)
@@ -80,12 +83,7 @@ static sembed_status read_whole(int descriptor, const char *path, const sembed_p
     unsigned char *memory = memory_alloc(size);
     if (!memory)
         return error_no_memory(error, path);
-    for (size_t done = 0, piece; status == SEMBED_OK && done < size; done += piece) {
-        piece = size - done < PIECE ? size - done : PIECE;
-        status = done && poll_wants_stop(poll)
-                     ? error_canceled(error)
-                     : read_bytes(descriptor, path, done, piece, memory + done, error);
-    }
+    status = read_bytes(descriptor, path, 0, size, memory, poll, error);
     if (status == SEMBED_OK)
         *map = (struct file_map){.data = memory, .size = size, .memory = memory};
     else
@@ -114,18 +112,20 @@ sembed_status file_map_open(const char *path, struct file_map *map, sembed_error
     if (status != SEMBED_OK)
         return status;
     status = file_map_descriptor(descriptor, path, map, error);
-    if (status == SEMBED_OK)
-        map->reading = descriptor + 1;
-    else
-        close(descriptor);
+    map->reading = descriptor + 1;
+    map->path = memory_copy_string(path);
+    if (status == SEMBED_OK && !map->path)
+        status = error_no_memory(error, path);
+    if (status != SEMBED_OK)
+        file_unmap(map);
     return status;
 }
 
 sembed_status file_map_copy(const struct file_map *map, const void *from, size_t size, void *to,
-                            sembed_error *error)
+                            const sembed_poll *poll, sembed_error *error)
 {
     size_t offset = (size_t)((const unsigned char *)from - map->data);
-    return read_bytes(map->reading - 1, "a model's weights", offset, size, to, error);
+    return read_bytes(map->reading - 1, map->path, offset, size, to, poll, error);
 }
 
 void file_unmap(struct file_map *map)
@@ -134,6 +134,7 @@ void file_unmap(struct file_map *map)
         munmap(map->mapping, map->size);
     if (map->reading)
         close(map->reading - 1);
+    memory_free(map->path);
     memory_free(map->memory);
     *map = (struct file_map){0};
 }

@@ -18,6 +18,7 @@ struct file_map {
     void *mapping; /* what to unmap; NULL for an empty file */
     void *memory;  /* what to free */
     int reading;   /* a descriptor + 1; 0: none */
+    char *path;    /* of what is being read, for messages */
 };
 
 /* The bytes of a regular file, in memory. SEMBED_NOT_FOUND where there is none, SEMBED_IO where it cannot
@@ -29,10 +30,11 @@ SEMBED_MUST_CHECK sembed_status file_read(const char *path, const sembed_poll *p
 SEMBED_MUST_CHECK sembed_status file_map_open(const char *path, struct file_map *map,
                                               sembed_error *error);
 
-/* Copies `size` bytes that lie at `from` in a map of file_map_open, by reading the file: SEMBED_IO where
- * it has been cut short meanwhile. Several threads may do so at once. */
+/* Copies `size` bytes that lie at `from` in a map of file_map_open, by reading the file: SEMBED_IO,
+ * with its path, where it has been cut short meanwhile. poll may be NULL. Several threads may do so at once. */
 SEMBED_MUST_CHECK sembed_status file_map_copy(const struct file_map *map, const void *from,
-                                              size_t size, void *to, sembed_error *error);
+                                              size_t size, void *to, const sembed_poll *poll,
+                                              sembed_error *error);
 
 /* The same for an open file; path is for messages. The descriptor may be closed afterwards. */
 SEMBED_MUST_CHECK sembed_status file_map_descriptor(int descriptor, const char *path,

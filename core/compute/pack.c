@@ -23,7 +23,8 @@ sembed_status widen_tensor(const struct tensor *tensor, size_t count, float *num
         return SEMBED_OK;
     }
     if (tensor->type == NUMBER_F32)
-        return file_map_copy(tensor->file, tensor->data, count * sizeof *numbers, numbers, error);
+        return file_map_copy(tensor->file, tensor->data, count * sizeof *numbers, numbers, NULL,
+                             error);
     uint16_t piece[16384];
     const size_t most = sizeof piece / sizeof *piece;
     const char *data = tensor->data; /* an address, which is not read */
@@ -31,7 +32,7 @@ sembed_status widen_tensor(const struct tensor *tensor, size_t count, float *num
     for (size_t done = 0, part; status == SEMBED_OK && done < count; done += part) {
         part = count - done < most ? count - done : most;
         status = file_map_copy(tensor->file, data + done * sizeof *piece, part * sizeof *piece,
-                               piece, error);
+                               piece, NULL, error);
         if (status == SEMBED_OK)
             kernels()->widen(tensor->type, piece, part, numbers + done);
     }

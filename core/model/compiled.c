@@ -244,7 +244,7 @@ static sembed_status write_table(const struct tensor *table, const sembed_poll *
     sembed_status status = piece ? SEMBED_OK : error_no_memory(error, "an embedding table");
     for (size_t done = 0, part; status == SEMBED_OK && done < bytes; done += part) {
         part = bytes - done < PIECE ? bytes - done : PIECE;
-        status = file_map_copy(table->file, from + done, part, piece, error);
+        status = file_map_copy(table->file, from + done, part, piece, NULL, error);
         if (status != SEMBED_OK)
             break;
         flat_write(writer, piece, part);

@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TABLE_PIECE ((size_t)4 << 20) /* bytes between two questions to poll */
-
 /* <folder>/config.json, which says what the transformer is. */
 static sembed_status read_architecture(struct sembed_model *model, struct json_file *config,
                                        sembed_error *error)
@@ -238,16 +236,10 @@ static sembed_status keep_table(struct sembed_model *model, size_t which, const 
 {
     struct tensor *table = &model->tables[which];
     size_t bytes = table_bytes(table);
-    const char *from = table->data;
     char *kept = memory_aligned(bytes);
-    sembed_status status = kept ? SEMBED_OK : error_no_memory(error, "an embedding table");
     model->table_memory[which] = kept;
-    for (size_t done = 0, part; status == SEMBED_OK && done < bytes; done += part) {
-        part = bytes - done < TABLE_PIECE ? bytes - done : TABLE_PIECE;
-        status = poll_wants_stop(poll)
-                     ? error_canceled(error)
-                     : file_map_copy(table->file, from + done, part, kept + done, error);
-    }
+    sembed_status status = kept ? file_map_copy(table->file, table->data, bytes, kept, poll, error)
+                                : error_no_memory(error, "an embedding table");
     table->data = kept;
     table->file = NULL;
     return status;

@@ -58,7 +58,7 @@ static sembed_status read_header_size(const char *path, const struct file_map *m
     if (map->size < LENGTH_BYTES)
         return error_set(error, SEMBED_MALFORMED,
                          "%s: expected a safetensors file, found %zu bytes", path, map->size);
-    sembed_status status = file_map_copy(map, map->data, LENGTH_BYTES, bytes, error);
+    sembed_status status = file_map_copy(map, map->data, LENGTH_BYTES, bytes, NULL, error);
     if (status != SEMBED_OK)
         return status;
     uint64_t header_size = read_little_endian_64(bytes);
@@ -80,7 +80,7 @@ static sembed_status read_header(const char *path, struct safetensors *file, sem
     char *header = memory_alloc(size);
     if (!header)
         return error_no_memory(error, path);
-    status = file_map_copy(&file->map, file->map.data + LENGTH_BYTES, size, header, error);
+    status = file_map_copy(&file->map, file->map.data + LENGTH_BYTES, size, header, NULL, error);
     if (status == SEMBED_OK)
         status = json_memory_open(path, header, size, &file->header, error);
     memory_free(header);

@@ -139,11 +139,12 @@ static void files_are_read_or_named_in_the_error(void **state)
     assert_int_equal(map.size, 5);
     assert_memory_equal(map.data, "hello", 5);
     char copy[5] = {0};
-    assert_ok(file_map_copy(&map, map.data + 1, 4, copy, &error), error);
+    assert_ok(file_map_copy(&map, map.data + 1, 4, copy, NULL, &error), error);
     assert_string_equal(copy, "ello");
     folder_write_text(folder, "text", "he");
-    assert_ok(file_map_copy(&map, map.data, 2, copy, &error), error);
-    assert_fails(file_map_copy(&map, map.data, 3, copy, &error), SEMBED_IO, error, "cut short");
+    assert_ok(file_map_copy(&map, map.data, 2, copy, NULL, &error), error);
+    assert_fails(file_map_copy(&map, map.data, 3, copy, NULL, &error), SEMBED_IO, error,
+                 "/text: cut short");
     file_unmap(&map);
     assert_ok(file_read(text, NULL, &map, &error), error);
     assert_int_equal(map.size, 2);
