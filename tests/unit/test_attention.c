@@ -1,6 +1,7 @@
 /* Attention of every instruction set against the plain one; relative positions. */
 #include "core/compute/attention.h"
 #include "core/compute/kernels.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/random_encoder.h"
 #include "tests/unit/reference_encoder.h"
 #include "tests/unit/unit.h"
@@ -142,24 +143,13 @@ static void the_longest_text(void **state)
     }
 }
 
-/* Counts the questions and says stop at one of them (0: at none). */
-struct questions {
-    unsigned asked, stop_at;
-};
-
-static int ask(void *state)
-{
-    struct questions *questions = state;
-    return ++questions->asked == questions->stop_at;
-}
-
 static sembed_status attend(const struct text *text, struct questions *questions, float *context)
 {
     const size_t starts[] = {0, text->tokens}, hidden = text->config.hidden_size;
     const struct packed_texts texts = {.starts = starts, .texts = 1};
     const struct operand states = {PRECISION_F32, 3 * hidden, text->states, NULL};
     const struct operand to = {PRECISION_F32, hidden, context, NULL};
-    const sembed_poll poll = {ask, questions};
+    const sembed_poll poll = questions_poll(questions);
     float *scratch = floats(attend_scratch(&text->config, NULL, text->tokens));
     sembed_error error;
     sembed_status status = attend_texts(&text->config, &text->bias, NULL, &texts, &states, &to,

@@ -3,6 +3,7 @@
 #include "core/text/bpe.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/pieces.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -336,12 +337,6 @@ static void short_and_long_words_follow_the_definition(void **state)
     }
 }
 
-static int count_down(void *state)
-{
-    int *left = state;
-    return --*left < 0;
-}
-
 static void a_megabyte_is_split_and_can_be_stopped(void **state)
 {
     (void)state;
@@ -355,11 +350,12 @@ static void a_megabyte_is_split_and_can_be_stopped(void **state)
     assert_int_equal(fixture.pieces.count, length / 4);
     assert_int_equal(fixture.pieces.items[length / 4 - 1].stop, length);
 
-    int left = 3;
-    sembed_poll poll = {count_down, &left};
+    struct questions questions = {.stop_at = 4};
+    const sembed_poll poll = questions_poll(&questions);
     assert_fails(bpe_split(fixture.model, &fixture.scratch, word, length, &poll, &fixture.pieces,
                            &fixture.error),
                  SEMBED_CANCELED, fixture.error, "");
+    assert_int_equal(questions.asked, 4);
     free(word);
     fixture_close(&fixture);
 }

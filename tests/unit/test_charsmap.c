@@ -2,6 +2,7 @@
 #include "core/base/memory.h"
 #include "core/text/charsmap.h"
 #include "core/text/grapheme.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -341,12 +342,6 @@ static void clusters_follow_the_rules(void **state)
     }
 }
 
-static int stop_at_last(void *state)
-{
-    int *left = state;
-    return *left > 0 && --*left == 0;
-}
-
 /* Long texts of many clusters, and of a single one: whether to stop is asked again and again, and each
  * time the answer counts. */
 static void long_texts_can_be_stopped(void **state)
@@ -361,16 +356,16 @@ static void long_texts_can_be_stopped(void **state)
         size_t width = strlen(characters[kind]);
         for (size_t i = 0; i < LENGTH; i++)
             text[i] = characters[kind][i % width];
-        int stopped = 0;
+        size_t stopped = 0;
         for (;; stopped++) {
-            int left = stopped + 1;
-            const sembed_poll poll = {stop_at_last, &left};
+            struct questions questions = {.stop_at = stopped + 1};
+            const sembed_poll poll = questions_poll(&questions);
             struct charsmap_output output = {0};
             sembed_error error = {0};
             sembed_status status =
                 charsmap_normalize(charsmap, text, LENGTH, false, &poll, &output, NULL, &error);
             output_free(&output);
-            if (left > 0) { /* fewer questions than that */
+            if (questions.asked < questions.stop_at) {
                 assert_ok(status, error);
                 break;
             }

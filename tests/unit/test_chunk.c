@@ -2,6 +2,7 @@
 #include "core/base/memory.h"
 #include "core/text/unicode.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <stdbool.h>
@@ -447,12 +448,6 @@ static void bad_sizes_are_refused(void **state)
     assert_int_equal(count, 1);
 }
 
-static int stop_at_last(void *state)
-{
-    size_t *left = state;
-    return *left == 0 || --*left == 0;
-}
-
 static void a_poll_stops_it_anywhere(void **state)
 {
     (void)state;
@@ -461,10 +456,11 @@ static void a_poll_stops_it_anywhere(void **state)
         text[i] = "The river froze. "[i % 17];
     const sembed_model *model = model_named("tiny-bert");
     sembed_status status = SEMBED_CANCELED;
-    size_t asked;
-    for (asked = 1; status == SEMBED_CANCELED; asked++) {
-        size_t left = asked, count;
-        sembed_poll poll = {stop_at_last, &left};
+    size_t stop_at;
+    for (stop_at = 1; status == SEMBED_CANCELED; stop_at++) {
+        size_t count;
+        struct questions questions = {.stop_at = stop_at};
+        const sembed_poll poll = questions_poll(&questions);
         sembed_chunk *chunks;
         sembed_error error = {0};
         status = sembed_chunk_text(model, context, (sembed_text){text, sizeof text}, 0, 0, &poll,
@@ -473,7 +469,7 @@ static void a_poll_stops_it_anywhere(void **state)
             sembed_free(chunks);
     }
     assert_string_equal(sembed_status_name(status), "SEMBED_OK");
-    assert_true(asked > 50); /* at each chunk */
+    assert_true(stop_at > 50); /* at each chunk */
 }
 
 static void no_memory_is_an_error_everywhere(void **state)

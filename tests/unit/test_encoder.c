@@ -2,6 +2,7 @@
 #include "core/base/memory.h"
 #include "core/compute/encoder.h"
 #include "core/compute/gemm.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/random_encoder.h"
 #include "tests/unit/reference_encoder.h"
 #include "tests/unit/unit.h"
@@ -465,27 +466,21 @@ static void configs_that_make_no_sense(void **state)
 
 /* ----------------------------------------------------------------------------------- cancellation */
 
-static int count_down(void *state)
-{
-    int *left = state;
-    return (*left)-- <= 0;
-}
-
 static void a_poll_stops_the_run(void **state)
 {
     struct fixture *fixture = *state;
     sembed_error error = {0};
     const float *hidden;
-    for (int polls = 0; polls < 2; polls++) {
-        int left = polls;
-        const sembed_poll poll = {count_down, &left};
+    for (size_t stop_at = 1; stop_at <= 2; stop_at++) {
+        struct questions questions = {.stop_at = stop_at};
+        const sembed_poll poll = questions_poll(&questions);
         assert_fails(encoder_run(fixture->encoder, fixture->session, &fixture->texts.packed, 0,
                                  &poll, &hidden, &error),
                      SEMBED_CANCELED, error, "");
         assert_null(hidden);
     }
-    int left = 0;
-    const sembed_poll poll = {count_down, &left};
+    struct questions questions = {.stop_at = 1};
+    const sembed_poll poll = questions_poll(&questions);
     struct encoder *encoder;
     assert_fails(encoder_create(&bert.config, &fixture->random.weights, &poll, &encoder, &error),
                  SEMBED_CANCELED, error, "");

@@ -4,6 +4,7 @@
 #include "core/model/compiled.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/image_scene.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -139,12 +140,6 @@ static void a_lost_mark_costs_time_only(void **state)
     scene_free(&scene);
 }
 
-static int stop(void *state)
-{
-    (void)state;
-    return 1;
-}
-
 /* Which may take a slow disk seconds. */
 static void summing_up_can_be_stopped(void **state)
 {
@@ -152,7 +147,8 @@ static void summing_up_can_be_stopped(void **state)
     sembed_error notice, error = {0};
     struct scene scene = scene_create("tiny-bert");
     const struct image_settings settings = {scene.cache, PLENTY};
-    const sembed_poll poll = {stop, NULL};
+    struct questions questions = {.stop_at = 1};
+    const sembed_poll poll = questions_poll(&questions);
     struct sembed_model *model;
     ino_t inode = inode_of(scene.cache, scene.image);
     char *mark = find_ending(scene.cache, ".ok");

@@ -8,6 +8,7 @@
 #include "core/model/compiled.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/image_scene.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -186,26 +187,13 @@ static void a_full_disk_is_no_error(void **state)
     folder_remove(folder);
 }
 
-static int count_question(void *state)
-{
-    ++*(int *)state;
-    return 0;
-}
-
-/* Counts down to the question that is answered with yes. */
-static int stop_at_last(void *state)
-{
-    int *left = state;
-    return *left > 0 && --*left == 0;
-}
-
 /* How often poll is asked while a model is loaded whose image cannot grow beyond so many bytes. */
-static int questions_until_full(const struct scene *scene, rlim_t bytes)
+static size_t questions_until_full(const struct scene *scene, rlim_t bytes)
 {
     char *cache = folder_create();
     const struct image_settings settings = {cache, PLENTY};
-    int questions = 0;
-    sembed_poll poll = {count_question, &questions};
+    struct questions questions = {0};
+    const sembed_poll poll = questions_poll(&questions);
     struct sembed_model *model;
     sembed_error notice, error = {0};
     set_file_limit(bytes);
@@ -216,7 +204,7 @@ static int questions_until_full(const struct scene *scene, rlim_t bytes)
     assert_false(is_from_image(model));
     model_free(model);
     folder_remove(cache);
-    return questions;
+    return questions.asked;
 }
 
 /* Poll is asked before each layer that is packed: for the image, and then to load without it. Where the
@@ -226,7 +214,7 @@ static void packing_ends_where_writing_fails(void **state)
     (void)state;
     struct opened_scene opened = opened_scene_create("tiny-bert");
     signal(SIGXFSZ, SIG_IGN);
-    int without_image = questions_until_full(&opened.scene, 0);
+    size_t without_image = questions_until_full(&opened.scene, 0);
     assert_true(without_image >= 2);
     rlim_t in_tables = opened.header.sections[3].offset + 100;
     assert_int_equal(questions_until_full(&opened.scene, in_tables), without_image);
@@ -257,10 +245,10 @@ static void large_weights_are_written_in_batches(void **state)
     struct archive archive = archive_for_saving(&error);
     const struct image_contents contents = {"large\n", &archive, write_large, weights, PLENTY};
     int descriptor = open(path, O_RDWR | O_CREAT, 0600);
-    int questions = 0;
-    sembed_poll poll = {count_question, &questions};
+    struct questions questions = {0};
+    const sembed_poll poll = questions_poll(&questions);
     assert_ok(image_write(descriptor, path, &contents, &poll, &error), error);
-    assert_in_range(questions, 2, 10);
+    assert_in_range(questions.asked, 2, 10);
 
     size_t size;
     unsigned char *written = (unsigned char *)folder_read(folder, "large", &size);
@@ -270,7 +258,7 @@ static void large_weights_are_written_in_batches(void **state)
     assert_int_equal(header.sections[3].offset + LARGE, size);
     assert_memory_equal(written + header.sections[3].offset, weights, LARGE);
 
-    poll = (sembed_poll){stop_at_last, &questions}; /* at the last question of before */
+    questions = (struct questions){.stop_at = questions.asked}; /* at the last one */
     assert_int_equal(ftruncate(descriptor, 0), 0);
     assert_fails(image_write(descriptor, path, &contents, &poll, &error), SEMBED_CANCELED, error,
                  "");
@@ -338,8 +326,8 @@ static void who_does_not_hold_the_lock_waits(void **state)
     struct sembed_model *model;
     sembed_error notice, error = {0};
 
-    int left = 3;
-    sembed_poll poll = {stop_at_last, &left};
+    struct questions questions = {.stop_at = 3};
+    sembed_poll poll = questions_poll(&questions);
     assert_fails(
         compiled_load("m", scene.folder, PRECISION_F32, &settings, &poll, &model, &notice, &error),
         SEMBED_CANCELED, error, "");
@@ -449,15 +437,15 @@ static void making_an_image_can_be_stopped(void **state)
     (void)state;
     char *cache = folder_create(), *folder = folder_copy_fixture("tiny-bert");
     const struct image_settings settings = {cache, PLENTY};
-    int stopped = 0;
+    size_t stopped = 0;
     for (;; stopped++) {
-        int left = stopped + 1;
-        sembed_poll poll = {stop_at_last, &left};
+        struct questions questions = {.stop_at = stopped + 1};
+        const sembed_poll poll = questions_poll(&questions);
         struct sembed_model *model;
         sembed_error notice, error = {0};
         sembed_status status =
             compiled_load("m", folder, PRECISION_F32, &settings, &poll, &model, &notice, &error);
-        if (left > 0) { /* fewer questions than that */
+        if (questions.asked < questions.stop_at) {
             assert_ok(status, error);
             model_free(model);
             break;

@@ -3,6 +3,7 @@
 #include "core/base/json_reader.h"
 #include "core/base/memory.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -223,11 +224,6 @@ static void check_text(struct fixture *fixture, const char *key, const char *exp
     json_text_free(&text);
 }
 
-static int stop_at_third(void *state)
-{
-    return ++*(int *)state == 3;
-}
-
 /* A vocabulary of megabytes is passed over in milliseconds, but more than one. */
 static void what_is_left_out_is_passed_over_in_steps(void **state)
 {
@@ -236,8 +232,8 @@ static void what_is_left_out_is_passed_over_in_steps(void **state)
     char *folder = folder_create(), path[512], *text = malloc(TOKENS * 16 + 64);
     struct json_file file;
     sembed_error error = {0};
-    int asked = 0;
-    const sembed_poll poll = {stop_at_third, &asked};
+    struct questions questions = {.stop_at = 3};
+    const sembed_poll poll = questions_poll(&questions);
     assert_non_null(text);
     char *at = text + sprintf(text, "{\"model\": {\"vocab\": {");
     for (int i = 0; i < TOKENS; i++)
@@ -247,9 +243,9 @@ static void what_is_left_out_is_passed_over_in_steps(void **state)
     snprintf(path, sizeof path, "%s/some.json", folder);
     assert_fails(json_file_open_partly(path, "model", inner, 2, &poll, &file, &error),
                  SEMBED_CANCELED, error, "canceled");
-    assert_int_equal(asked, 3);
+    assert_int_equal(questions.asked, 3);
     assert_ok(json_file_open_partly(path, "model", inner, 2, &poll, &file, &error), error);
-    assert_true(asked > 3 + (at - text) / 65536);
+    assert_true(questions.asked > 3 + (size_t)(at - text) / 65536);
     json_file_close(&file);
     free(text);
     folder_remove(folder);

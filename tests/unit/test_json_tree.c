@@ -2,6 +2,7 @@
  * but NO_MEMORY where that runs out. */
 #include "core/base/json_tree.h"
 #include "core/base/memory.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -224,11 +225,6 @@ static void a_fault_says_where_and_what(void **state)
     }
 }
 
-static int stop_third(void *state)
-{
-    return ++*(int *)state == 3;
-}
-
 static void reading_can_be_stopped(void **state)
 {
     (void)state;
@@ -238,13 +234,13 @@ static void reading_can_be_stopped(void **state)
         text[i] = i % 2 ? '1' : ',';
     text[0] = '[';
     text[COUNT] = ']';
-    int asked = 0;
-    const sembed_poll poll = {stop_third, &asked};
+    struct questions questions = {.stop_at = 3};
+    const sembed_poll poll = questions_poll(&questions);
     json_t *root;
     struct json_fault fault;
     assert_int_equal(json_tree_read(text, COUNT + 1, &poll, NULL, &root, &fault), SEMBED_CANCELED);
     assert_null(root);
-    asked = 5;
+    assert_int_equal(questions.asked, 3);
     assert_int_equal(json_tree_read(text, COUNT + 1, &poll, NULL, &root, &fault), SEMBED_OK);
     assert_int_equal(json_array_size(root), COUNT / 2);
     json_decref(root);

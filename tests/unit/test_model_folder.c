@@ -3,6 +3,7 @@
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -326,17 +327,11 @@ static void another_path_finds_other_models(void **state)
     folder_remove(empty);
 }
 
-static int stop_at_once(void *calls)
-{
-    ++*(int *)calls;
-    return 1;
-}
-
 static void loading_and_embedding_can_be_canceled(void **state)
 {
     (void)state;
-    int calls = 0;
-    sembed_poll poll = {stop_at_once, &calls};
+    struct questions questions = {.stop_at = 1};
+    const sembed_poll poll = questions_poll(&questions);
     sembed_error error = {0};
     sembed_registry *own;
     const sembed_model *model;
@@ -346,13 +341,13 @@ static void loading_and_embedding_can_be_canceled(void **state)
     assert_ok(sembed_registry_create(fixtures_folder(), &own, &error), error);
     assert_fails(sembed_registry_acquire(own, FIXTURE, &poll, &model, &error), SEMBED_CANCELED,
                  error, "canceled");
-    assert_true(calls > 0);
+    assert_int_equal(questions.asked, 1);
     assert_ok(sembed_registry_acquire(own, FIXTURE, NULL, &model, &error), error);
     assert_ok(sembed_context_create(&context, &error), error);
-    calls = 0;
+    questions.asked = 0;
     assert_fails(sembed_embed(model, context, &text, 1, NULL, &poll, vector, &error),
                  SEMBED_CANCELED, error, "canceled");
-    assert_true(calls > 0);
+    assert_int_equal(questions.asked, 1);
     assert_ok(sembed_embed(model, context, &text, 1, NULL, NULL, vector, &error), error);
     sembed_context_destroy(context);
     sembed_registry_destroy(own);

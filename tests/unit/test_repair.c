@@ -1,6 +1,7 @@
 /* core/text/repair: bytes that are no text, also where they are worked through in pieces. */
 #include "core/base/memory.h"
 #include "core/text/repair.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
@@ -71,18 +72,12 @@ static void pieces_end_anywhere(void **state)
     repair_free(&scratch);
 }
 
-static int stop_at_once(void *state)
-{
-    ++*(size_t *)state;
-    return 1;
-}
-
 static void it_stops_when_it_is_told_to(void **state)
 {
     (void)state;
     struct repair scratch = {0};
-    size_t asked = 0;
-    const sembed_poll poll = {stop_at_once, &asked};
+    struct questions questions = {.stop_at = 1};
+    const sembed_poll poll = questions_poll(&questions);
     sembed_text valid;
     sembed_error error = {0};
     char *text = malloc(4 * PIECE);
@@ -90,11 +85,13 @@ static void it_stops_when_it_is_told_to(void **state)
     assert_fails(
         repair_text(&scratch, (sembed_text){text, 4 * PIECE}, false, &poll, &valid, &error),
         SEMBED_CANCELED, error, "");
+    assert_int_equal(questions.asked, 1);
+    questions.asked = 0;
     text[0] = '\xFF'; /* found before poll is asked, then copied */
     assert_fails(
         repair_text(&scratch, (sembed_text){text, 4 * PIECE}, false, &poll, &valid, &error),
         SEMBED_CANCELED, error, "");
-    assert_int_equal(asked, 2);
+    assert_int_equal(questions.asked, 1);
     free(text);
     repair_free(&scratch);
 }

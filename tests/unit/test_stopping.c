@@ -4,6 +4,7 @@
  */
 #include "core/text/tokenizer.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -163,17 +164,6 @@ static void write_sentencepiece(const char *folder)
 
 /* ------------------------------------------------------------------------------------- stopping */
 
-/* Counts the questions, and says stop at one of them (0: at none). */
-struct questions {
-    size_t asked, stop_at;
-};
-
-static int ask(void *data)
-{
-    struct questions *questions = data;
-    return ++questions->asked == questions->stop_at;
-}
-
 typedef sembed_status stoppable(void *data, const sembed_poll *poll, sembed_error *error);
 
 /* Calls it once to count the questions, then stops it at each. */
@@ -181,7 +171,7 @@ static void stop_everywhere(stoppable *call, void *data, size_t fewest)
 {
     sembed_error error = {0};
     struct questions questions = {0};
-    const sembed_poll poll = {ask, &questions};
+    const sembed_poll poll = questions_poll(&questions);
     assert_ok(call(data, &poll, &error), error);
     size_t all = questions.asked, step = all / MOST_STOPS + 1;
     assert_true(all >= fewest);

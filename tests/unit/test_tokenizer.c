@@ -7,6 +7,7 @@
 #include "core/base/memory.h"
 #include "core/text/tokenizer.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -357,17 +358,6 @@ static void the_side_is_where_transformers_looks_for_it(void **state)
     folder_remove(folder);
 }
 
-struct counter {
-    size_t asked, stop_at; /* stop_at 0: never */
-};
-
-static int count_poll(void *state)
-{
-    struct counter *counter = state;
-    counter->asked++;
-    return counter->stop_at && counter->asked >= counter->stop_at;
-}
-
 /* size bytes of words, freed with free. */
 static char *long_text(size_t size)
 {
@@ -383,14 +373,14 @@ static void work_beyond_the_limit_is_not_done(void **state)
     struct fixture fixture = open_json(bert_json);
     const size_t size = 4 << 20;
     char *text = long_text(size);
-    struct counter counter = {0};
-    const sembed_poll poll = {count_poll, &counter};
+    struct questions questions = {0};
+    const sembed_poll poll = questions_poll(&questions);
     assert_ok(tokenizer_encode(fixture.tokenizer, fixture.scratch, (sembed_text){text, size}, 256,
                                false, &poll, &fixture.encoding, &fixture.error),
               fixture.error);
     assert_int_equal(fixture.encoding.count, 256);
     assert_true(fixture.encoding.truncated);
-    assert_in_range(counter.asked, 1, 4); /* it is asked once for some thousand bytes */
+    assert_in_range(questions.asked, 1, 4); /* it is asked once for some thousand bytes */
     free(text);
     close_fixture(&fixture);
 }
@@ -401,12 +391,12 @@ static void a_call_stops_when_it_is_told_to(void **state)
     struct fixture fixture = open_json(bert_json);
     const size_t size = 4 << 20;
     char *text = long_text(size);
-    struct counter counter = {.stop_at = 20};
-    const sembed_poll poll = {count_poll, &counter};
+    struct questions questions = {.stop_at = 20};
+    const sembed_poll poll = questions_poll(&questions);
     assert_fails(tokenizer_encode(fixture.tokenizer, fixture.scratch, (sembed_text){text, size},
                                   SIZE_MAX, false, &poll, &fixture.encoding, &fixture.error),
                  SEMBED_CANCELED, fixture.error, "");
-    assert_int_equal(counter.asked, 20);
+    assert_int_equal(questions.asked, 20);
     assert_string_equal(encode(&fixture, "a", 1, SIZE_MAX), "2:0:0:0 5:0:0:1 3:0:0:0");
     free(text);
     close_fixture(&fixture);
@@ -420,12 +410,12 @@ static void a_text_without_a_space_can_be_stopped_too(void **state)
     const size_t size = 4 << 20;
     char *text = malloc(size);
     memset(text, 'a', size);
-    struct counter counter = {.stop_at = 20};
-    const sembed_poll poll = {count_poll, &counter};
+    struct questions questions = {.stop_at = 20};
+    const sembed_poll poll = questions_poll(&questions);
     assert_fails(tokenizer_encode(fixture.tokenizer, fixture.scratch, (sembed_text){text, size},
                                   SIZE_MAX, true, &poll, &fixture.encoding, &fixture.error),
                  SEMBED_CANCELED, fixture.error, "");
-    counter = (struct counter){0};
+    questions = (struct questions){0};
     assert_ok(tokenizer_encode(fixture.tokenizer, fixture.scratch, (sembed_text){text, size},
                                SIZE_MAX, true, &poll, &fixture.encoding, &fixture.error),
               fixture.error);

@@ -4,6 +4,7 @@
 #include "core/text/trie.h"
 #include "core/text/unigram.h"
 #include "tests/unit/pieces.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -294,12 +295,6 @@ static void the_trie_may_be_empty(void **state)
 
 /* --- limits and faults ------------------------------------------------------------------------- */
 
-static int count_down(void *state)
-{
-    int *left = state;
-    return --*left < 0;
-}
-
 static void a_megabyte_is_split_and_can_be_stopped(void **state)
 {
     (void)state;
@@ -312,11 +307,12 @@ static void a_megabyte_is_split_and_can_be_stopped(void **state)
         word[i] = "ab"[i % 2];
     assert_ok(split(&fixture, word, length), fixture.error);
     assert_int_equal(fixture.pieces.count, length / 2);
-    int left = 3;
-    sembed_poll poll = {count_down, &left};
+    struct questions questions = {.stop_at = 4};
+    const sembed_poll poll = questions_poll(&questions);
     assert_fails(unigram_split(fixture.model, &fixture.scratch, word, length, &poll,
                                &fixture.pieces, &fixture.error),
                  SEMBED_CANCELED, fixture.error, "");
+    assert_int_equal(questions.asked, 4);
     free(word);
     fixture_close(&fixture);
 }

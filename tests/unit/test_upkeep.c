@@ -4,6 +4,7 @@
  */
 #include "core/base/memory.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
@@ -261,18 +262,13 @@ static void *load_b(void *state)
     return NULL;
 }
 
-static int stop(void *state)
-{
-    (void)state;
-    return 1;
-}
-
 /* Who wants a model that is there has it; who wants one that loads can give up waiting. */
 static void a_load_holds_nobody_up(void **state)
 {
     (void)state;
     struct meeting meeting = meeting_create();
-    const sembed_poll stops = {stop, NULL};
+    struct questions questions = {.stop_at = 1};
+    const sembed_poll stops = questions_poll(&questions);
     const sembed_model *model;
     sembed_error error = {0};
     pthread_t loader;
@@ -508,11 +504,6 @@ static void *load_slowly(void *state)
     return status == SEMBED_OK ? (void *)model : NULL;
 }
 
-static int stop_at_third(void *state)
-{
-    return ++*(int *)state == 3;
-}
-
 static void who_waits_for_another_thread_can_be_stopped(void **state)
 {
     (void)state;
@@ -524,8 +515,8 @@ static void who_waits_for_another_thread_can_be_stopped(void **state)
     uint64_t bytes;
     pthread_t thread;
     void *loaded;
-    int asked = 0;
-    const sembed_poll poll = {stop_at_third, &asked};
+    struct questions questions = {.stop_at = 3};
+    const sembed_poll poll = questions_poll(&questions);
     char *cache = folder_create();
     assert_ok(sembed_registry_set_cache(scene.registry, cache, SEMBED_CACHE_LIMIT, &error), error);
     assert_int_equal(pthread_create(&thread, NULL, load_slowly, &loader), 0);
@@ -533,11 +524,11 @@ static void who_waits_for_another_thread_can_be_stopped(void **state)
         nanosleep(&pause, NULL);
     assert_fails(sembed_registry_acquire(scene.registry, "c", &poll, &model, &error),
                  SEMBED_CANCELED, error, "canceled");
-    assert_int_equal(asked, 3);
-    asked = 0;
+    assert_int_equal(questions.asked, 3);
+    questions.asked = 0;
     assert_fails(sembed_registry_load(scene.registry, "d", scene.path, &poll, &error),
                  SEMBED_CANCELED, error, "canceled");
-    asked = 0;
+    questions.asked = 0;
     assert_fails(sembed_registry_compile(scene.registry, "c", &poll, &bytes, &error),
                  SEMBED_CANCELED, error, "canceled");
     atomic_store(&loader.may_go_on, true);

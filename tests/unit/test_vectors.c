@@ -1,5 +1,6 @@
 /* core/vectors and core/statistics: quantising, correlations. Goldens by numpy and scipy. */
 #include "core/base/memory.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -124,31 +125,19 @@ static void many_numbers_are_ranked_as_few(void **state)
     free(ranks);
 }
 
-static int stop_at_third(void *state)
-{
-    int *asked = state;
-    return ++*asked == 3;
-}
-
 static void ranking_can_be_stopped(void **state)
 {
     (void)state;
     enum { COUNT = 300000 };
     double *values = calloc(COUNT, sizeof *values), spearman;
-    int asked = 0;
-    const sembed_poll poll = {stop_at_third, &asked};
+    struct questions questions = {.stop_at = 3};
+    const sembed_poll poll = questions_poll(&questions);
     sembed_error error = {0};
     assert_non_null(values);
     assert_fails(sembed_spearman(values, values, COUNT, &poll, &spearman, &error), SEMBED_CANCELED,
                  error, "canceled");
-    assert_int_equal(asked, 3);
+    assert_int_equal(questions.asked, 3);
     free(values);
-}
-
-static int count_only(void *state)
-{
-    ++*(int *)state;
-    return 0;
 }
 
 /* Looking for NaN, filling, sorting in 16 runs and 4 rounds of merging, ranking, two sums: each asks once
@@ -158,17 +147,18 @@ static void every_pass_of_ranking_asks(void **state)
     (void)state;
     enum { COUNT = 1 << 20, RUNS = 16, PASSES = 2 * (1 + 1 + 1 + 4 + 1) + 2 };
     double *values = calloc(COUNT, sizeof *values), spearman;
-    int asked = 0;
-    const sembed_poll poll = {count_only, &asked};
+    struct questions questions = {0};
+    const sembed_poll poll = questions_poll(&questions);
     sembed_error error = {0};
     assert_non_null(values);
     assert_ok(sembed_spearman(values, values, COUNT, &poll, &spearman, &error), error);
-    assert_true(asked >= (PASSES + 2) * RUNS - 4); /* equal numbers are looked for as well */
+    assert_true(questions.asked >=
+                (PASSES + 2) * RUNS - 4); /* equal numbers are looked for as well */
     for (int i = 0; i < COUNT; i++)
         values[i] = (long)i * 7919 % COUNT;
-    asked = 0;
+    questions.asked = 0;
     assert_ok(sembed_spearman(values, values, COUNT, &poll, &spearman, &error), error);
-    assert_true(asked >= PASSES * RUNS);
+    assert_true(questions.asked >= PASSES * RUNS);
     free(values);
 }
 
