@@ -1,7 +1,8 @@
 /*
- * bench limit: how many operations a second (of processor time) one core's arithmetic does, whatever the memory: the same
- * multiply-and-add instruction over and over, on registers, with as many sums at once as hide how long
- * one takes. A product of matrices cannot be faster; a multiplication and an addition are two operations.
+ * bench limit: how many operations a second (of processor time) one core's arithmetic does, whatever the
+ * memory: the same multiply-and-add instruction over and over, on registers, with as many sums at once as
+ * hide how long one takes. A product of matrices cannot be faster; a multiplication and an addition are
+ * two operations.
  *
  *     f32    vfmadd231ps   AVX-512, else AVX2
  *     bf16   tdpbf16ps     AMX, else vdpbf16ps of AVX-512

@@ -337,8 +337,8 @@ typedef struct sembed_chunk {
  * sentence where it can, else between words, else between tokens; the next one begins up to `overlap`
  * tokens earlier, where a sentence or else a word begins. A text that fits is one chunk; one of white
  * space alone gives none. max_tokens too small for a token beside the special ones or more than the
- * model reads, or overlap not smaller than the room there is, is SEMBED_INVALID_ARGUMENT. chunks[*count] belongs to the caller,
- * freed with sembed_free.
+ * model reads, or overlap not smaller than the room there is, is SEMBED_INVALID_ARGUMENT. chunks[*count]
+ * belongs to the caller, freed with sembed_free.
  */
 SEMBED_MUST_CHECK sembed_status sembed_chunk_text(const sembed_model *model,
                                                   sembed_context *context, sembed_text text,

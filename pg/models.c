@@ -1,6 +1,7 @@
 /*
  * The models of this backend: loaded when first asked for, kept as long as their folders stay what they
- * were and sembed.max_loaded allows. The core allocates outside PostgreSQL's memory contexts, so an error takes nothing away.
+ * were and sembed.max_loaded allows. The core allocates outside PostgreSQL's memory contexts, so an error
+ * takes nothing away.
  */
 #include "host.h"
 

@@ -227,8 +227,8 @@ struct embed_options {
 
 /*
  * {"dims": 256, "layers": 6, "prompt": "…", "prompt_name": "…", "normalize": "always"}, all of them
- * optional; value NULL: none of them. normalize_embeddings is another name of normalize. With a role ("query", "document") that names the prompt, and
- * the object may not.
+ * optional; value NULL: none of them. normalize_embeddings is another name of normalize. With a role
+ * ("query", "document") that names the prompt, and the object may not.
  */
 SEMBED_MUST_CHECK sembed_status options_read(struct connection *connection, sqlite3_value *value,
                                              struct argument argument, const char *role,

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* *repaired_length: of the text once each fault of its UTF-8 has become U+FFFD; written to out where that is not
- * NULL. */
+/* *repaired_length: of the text once each fault of its UTF-8 has become U+FFFD; written to out where that
+ * is not NULL. */
 static sembed_status repair(sembed_text text, const sembed_poll *poll, char *out,
                             size_t *repaired_length, sembed_error *error)
 {

@@ -31,7 +31,8 @@ SEMBED_MUST_CHECK sembed_status file_map_open(const char *path, struct file_map 
                                               sembed_error *error);
 
 /* Copies `size` bytes that lie at `from` in a map of file_map_open, by reading the file: SEMBED_IO,
- * with its path, where it has been cut short meanwhile. poll may be NULL. Several threads may do so at once. */
+ * with its path, where it has been cut short meanwhile. poll may be NULL. Several threads may do so at
+ * once. */
 SEMBED_MUST_CHECK sembed_status file_map_copy(const struct file_map *map, const void *from,
                                               size_t size, void *to, const sembed_poll *poll,
                                               sembed_error *error);

@@ -37,8 +37,8 @@ size_t attend_scratch(const struct encoder_config *config, const struct kernels 
 
 /*
  * states[tokens, 3·hidden] (query, key, value side by side) → context[tokens, hidden], text by text.
- * Polls between texts, and in long ones, now and then. On tiles, states are bfloat16 and context is bfloat16 or float32;
- * without (NULL) both are float32, and states readable for 64 bytes past their end.
+ * Polls between texts, and in long ones, now and then. On tiles, states are bfloat16 and context is
+ * bfloat16 or float32; without (NULL) both are float32, and states readable for 64 bytes past their end.
  */
 SEMBED_MUST_CHECK sembed_status attend_texts(
     const struct encoder_config *config, const struct relative_bias *bias,

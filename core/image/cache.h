@@ -45,8 +45,8 @@ void cache_close(struct cache *cache); /* a zeroed one is allowed */
 void cache_name(const char *label, const char *key, char name[CACHE_NAME]);
 
 /* Opens an image of that identity, checked to the last byte. Where there is no mark that fits, sum_up
- * says whether the weights are summed up, asking poll; without it such an image counts as none. SEMBED_NOT_FOUND:
- * there is none; SEMBED_UNSUPPORTED and SEMBED_MALFORMED: see image_open. */
+ * says whether the weights are summed up, asking poll; without it such an image counts as none.
+ * SEMBED_NOT_FOUND: there is none; SEMBED_UNSUPPORTED and SEMBED_MALFORMED: see image_open. */
 SEMBED_MUST_CHECK sembed_status cache_find(const struct cache *cache, const char *name,
                                            const char *identity, bool sum_up,
                                            const sembed_poll *poll, struct image *image,

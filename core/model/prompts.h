@@ -1,7 +1,7 @@
 /*
  * config_sentence_transformers.json: the prompts that a model was trained with, its similarity, the
- * size to which it cuts its vectors, a cross-encoder's activation. Source: sentence_transformers' base/model.py,
- * _parse_model_config and _resolve_prompt.
+ * size to which it cuts its vectors, a cross-encoder's activation. Source: sentence_transformers'
+ * base/model.py, _parse_model_config and _resolve_prompt.
  */
 #ifndef SEMBED_MODEL_PROMPTS_H
 #define SEMBED_MODEL_PROMPTS_H

@@ -47,8 +47,9 @@ struct regex_search {
 };
 
 /*
- * The next match, bytes [*start, *stop), which is not before the last one's end; *found says whether there is one. Matches may be empty, but
- * not where the last one ended, as Oniguruma's Rust binding has it (onig, FindMatches).
+ * The next match, bytes [*start, *stop), which is not before the last one's end; *found says whether
+ * there is one. Matches may be empty, but not where the last one ended, as Oniguruma's Rust binding has
+ * it (onig, FindMatches).
  */
 SEMBED_MUST_CHECK sembed_status regex_next(const struct regex *regex, struct regex_scratch *scratch,
                                            struct regex_search *search, bool *found, size_t *start,

@@ -1,7 +1,7 @@
 /*
  * Reads tokenizer.json, the file that the tokenizers library writes. Of its truncation only the side is
- * used, and nothing of its padding: who embeds sets his own length. Where the tokenizer's class is known, only the vocabulary is
- * taken from it, see tokenizer_settings.h.
+ * used, and nothing of its padding: who embeds sets his own length. Where the tokenizer's class is known,
+ * only the vocabulary is taken from it, see tokenizer_settings.h.
  */
 #include "core/base/json_partly.h"
 #include "core/text/tokenizer_build.h"

@@ -8,7 +8,8 @@
  * What must hold:
  *
  *   of any damage         no crash, nothing that takes longer than 20 s, and loading fails with an error that
- *                         names the folder, or use (an id beyond the embeddings), or there is an answer; from a folder whose image was made before the damage the same
+ *                         names the folder, or use (an id beyond the embeddings), or there is an answer;
+ *                         from a folder whose image was made before the damage, the same
  *   JSON, cut             an error that names the file, unless only white space is gone or loading does not
  *                         read the file at all (then: the right numbers)
  *   safetensors, cut      an error that names the file
