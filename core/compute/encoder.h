@@ -93,9 +93,10 @@ void encoder_destroy(struct encoder *encoder); /* NULL is allowed */
  *                       and hidden states have the same bits. The flat bytes, and the tensors read in
  *                       place, must stay until encoder_destroy.
  *
- * Of `weights` encoder_open reads only words, positions and token_types. An image made by another engine or on another CPU is told apart by gemm_fingerprint(config.precision), which should be
- * compared first; encoder_open refuses what does not fit (SEMBED_MALFORMED, SEMBED_UNSUPPORTED: see
- * gemm_open), and checks every size, but believes the numbers themselves.
+ * Of `weights` encoder_open reads only words, positions and token_types. An image made by another engine
+ * or on another CPU is told apart by gemm_fingerprint(config.precision), which should be compared first;
+ * encoder_open refuses what does not fit (SEMBED_MALFORMED, SEMBED_UNSUPPORTED: see gemm_open), and
+ * checks every size, but believes the numbers themselves.
  */
 SEMBED_MUST_CHECK sembed_status encoder_compile(const struct encoder_config *config,
                                                 const struct encoder_weights *weights,
