@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void test_version(void **state)
 {
@@ -54,6 +56,30 @@ static void test_models_outlive_connections(void **state)
 }
 
 /* Models and threads outlive connections; so does the code. */
+/* Servers load what they need, then fork their workers; threads do not come along. */
+static void test_a_forked_process_has_the_models(void **state)
+{
+    (void)state;
+    static const char sql[] = "SELECT group_concat(hex(vector)) FROM"
+                              " embed_batch('[\"river\", \"stone\", \"ferry\"]')";
+    sqlite3 *database = open_database();
+    run(database, "SELECT sembed_config('threads', 2)");
+    char *before = query_text(database, sql);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        sqlite3 *own = open_database();
+        run(own, "SELECT sembed_config('threads', 2)");
+        _exit(strcmp(query_text(own, sql), before) != 0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    sqlite3_free(before);
+    close_database(database);
+}
+
 static void test_the_library_stays(void **state)
 {
     (void)state;
@@ -296,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_default_model),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_models_outlive_connections),
+        cmocka_unit_test(test_a_forked_process_has_the_models),
         cmocka_unit_test(test_the_library_stays),
         cmocka_unit_test(test_load_under_a_name),
         cmocka_unit_test(test_load_in_a_precision),
