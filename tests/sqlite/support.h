@@ -65,9 +65,10 @@ void assert_fails(sqlite3 *database, int code, const char *fragment, const char 
 /* Every component within 5e-6 of the reference's and the cosine 0.999999 or more. */
 void assert_vector_close(const float *vector, const json_t *reference, const char *text);
 
-/* Reads lines of {"text", "ids", "embedding"} and embeds each text through SQL, `model` by name. */
-void check_goldens(sqlite3 *database, const char *model, const char *path, size_t dimensions,
-                   size_t at_least);
+/* Reads lines of {"text", "ids", "embedding"} and embeds each text through SQL, `model` by name;
+ * every Nth of them, from the first on. Returns how many that were. */
+size_t check_goldens(sqlite3 *database, const char *model, const char *path, size_t dimensions,
+                     size_t every);
 
 /* ----------------------------------------------------------------------------------- texts */
 
