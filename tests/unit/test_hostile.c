@@ -8,10 +8,10 @@
 #include "core/text/tokenizer.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/watch.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Processor time between two polls that a test allows; when it has had enough of a text; and how many
  * times as slow, and with texts how many times as short, a program is that is instrumented. */
@@ -22,28 +22,6 @@ enum { SLOWER = 30, SHORTER = 16 };
 #else
 enum { SLOWER = 1, SHORTER = 1 };
 #endif
-
-struct watch {
-    double begin, last, longest; /* ms */
-};
-
-static double milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
-
-/* Stops what goes on and on. */
-static int look(void *state)
-{
-    struct watch *watch = state;
-    double now = milliseconds();
-    if (now - watch->last > watch->longest)
-        watch->longest = now - watch->last;
-    watch->last = now;
-    return now - watch->begin > ENOUGH_MS;
-}
 
 /* Bytes of a piece again and again. */
 static sembed_text repeat(const char *piece, size_t piece_length, size_t size)
@@ -95,11 +73,11 @@ static double measure(const struct tokenizer *tokenizer, sembed_text text, sembe
 {
     struct tokenizer_scratch *scratch;
     struct encoding encoding = {0};
-    struct watch watch = {milliseconds(), milliseconds(), 0};
-    const sembed_poll poll = {look, &watch};
+    struct watch watch = watch_begin(ENOUGH_MS);
+    const sembed_poll poll = {watch_look, &watch};
     assert_ok(tokenizer_scratch_create(&scratch, error), *error);
     *status = tokenizer_encode(tokenizer, scratch, text, SIZE_MAX, true, &poll, &encoding, error);
-    look(&watch);
+    watch_look(&watch);
     encoding_free(&encoding);
     tokenizer_scratch_destroy(scratch);
     return watch.longest;

@@ -12,13 +12,13 @@
  */
 #include "tests/unit/folder.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/watch.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* What hosts promise; and how many times as slow a program is that is compiled without optimization,
  * with a sanitizer or counters, or emulated. */
@@ -34,38 +34,9 @@ static struct {
     size_t count, at;
 } all;
 
-struct watch {
-    double last, longest; /* ms */
-    unsigned asked;
-    bool stops_at_once;
-};
-
-static double milliseconds(void)
+static void note(struct watch *watch, const char *what)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
-
-static int look(void *state)
-{
-    struct watch *watch = state;
-    double now = milliseconds();
-    if (now - watch->last > watch->longest)
-        watch->longest = now - watch->last;
-    watch->last = now;
-    watch->asked++;
-    return watch->stops_at_once;
-}
-
-static void watch_begin(struct watch *watch)
-{
-    *watch = (struct watch){.last = milliseconds()};
-}
-
-static void watch_end(struct watch *watch, const char *what)
-{
-    look(watch);
+    watch_look(watch);
     assert_true(all.at < MOST_STEPS);
     size_t at = all.at++;
     if (at == all.count) {
@@ -121,16 +92,16 @@ static void watch_tokens(const sembed_model *model, sembed_context *context, con
 {
     sembed_text text = repeat(piece, megabytes() << 20);
     struct watch watch;
-    sembed_poll poll = {look, &watch};
+    sembed_poll poll = {watch_look, &watch};
     sembed_error error = {0};
     sembed_token *tokens = NULL;
     size_t count = 0;
     char what[64];
-    watch_begin(&watch);
+    watch = watch_begin(0);
     assert_ok(sembed_tokenize(model, context, text, (size_t)-1, &poll, &tokens, &count, &error),
               error);
     snprintf(what, sizeof what, "tokenize %zu MB of %s", megabytes(), name);
-    watch_end(&watch, what);
+    note(&watch, what);
     sembed_free(tokens);
     free((char *)text.data);
 }
@@ -140,7 +111,7 @@ static void watch_embed(const sembed_model *model, sembed_context *context, cons
     sembed_text texts[MANY], text = repeat("rivers and ferries ", 8192);
     sembed_model_info info;
     struct watch watch;
-    sembed_poll poll = {look, &watch};
+    sembed_poll poll = {watch_look, &watch};
     sembed_error error = {0};
     sembed_model_describe(model, &info);
     size_t width = info.dimensions ? info.dimensions : info.labels;
@@ -148,12 +119,12 @@ static void watch_embed(const sembed_model *model, sembed_context *context, cons
     assert_non_null(numbers);
     for (size_t i = 0; i < MANY; i++)
         texts[i] = (sembed_text){text.data, text.length - 100 * i};
-    watch_begin(&watch);
+    watch = watch_begin(0);
     assert_ok(info.dimensions
                   ? sembed_embed(model, context, texts, MANY, NULL, &poll, numbers, &error)
                   : sembed_score(model, context, texts[0], texts, MANY, 0, &poll, numbers, &error),
               error);
-    watch_end(&watch, what);
+    note(&watch, what);
     free(numbers);
     free((char *)text.data);
 }
@@ -162,14 +133,14 @@ static void watch_chunks(const sembed_model *model, sembed_context *context)
 {
     sembed_text text = repeat("A river. A ferry! Rain?\n", 1 << 20);
     struct watch watch;
-    sembed_poll poll = {look, &watch};
+    sembed_poll poll = {watch_look, &watch};
     sembed_error error = {0};
     sembed_chunk *chunks = NULL;
     size_t count = 0;
-    watch_begin(&watch);
+    watch = watch_begin(0);
     assert_ok(sembed_chunk_text(model, context, text, 32, 8, &poll, &chunks, &count, &error),
               error);
-    watch_end(&watch, "chunk 1 MB");
+    note(&watch, "chunk 1 MB");
     sembed_free(chunks);
     free((char *)text.data);
 }
@@ -181,16 +152,16 @@ static void watch_all(const char *folder, const char *name)
     sembed_context *context = NULL;
     const sembed_model *model = NULL;
     struct watch watch;
-    sembed_poll poll = {look, &watch};
+    sembed_poll poll = {watch_look, &watch};
     sembed_error error = {0};
     uint64_t bytes;
 
     assert_non_null(mkdtemp(cache));
     assert_ok(sembed_context_create(&context, &error), error);
     assert_ok(sembed_registry_create(NULL, &registry, &error), error);
-    watch_begin(&watch);
+    watch = watch_begin(0);
     assert_ok(sembed_registry_load(registry, name, folder, &poll, &error), error);
-    watch_end(&watch, "load");
+    note(&watch, "load");
     assert_ok(sembed_registry_acquire(registry, name, NULL, &model, &error), error);
     watch_embed(model, context, "first call");
     watch_embed(model, context, "second call");
@@ -201,16 +172,16 @@ static void watch_all(const char *folder, const char *name)
     watch_tokens(model, context, "accents", "e\xcc\x81\xcc\x80 ");
     watch_chunks(model, context);
     assert_ok(sembed_registry_set_cache(registry, cache, SEMBED_CACHE_LIMIT, &error), error);
-    watch_begin(&watch);
+    watch = watch_begin(0);
     assert_ok(sembed_registry_compile(registry, name, &poll, &bytes, &error), error);
-    watch_end(&watch, "make an image");
+    note(&watch, "make an image");
     sembed_registry_destroy(registry);
 
     assert_ok(sembed_registry_create(NULL, &registry, &error), error);
     assert_ok(sembed_registry_set_cache(registry, cache, SEMBED_CACHE_LIMIT, &error), error);
-    watch_begin(&watch);
+    watch = watch_begin(0);
     assert_ok(sembed_registry_load(registry, name, folder, &poll, &error), error);
-    watch_end(&watch, "load by its image");
+    note(&watch, "load by its image");
     assert_ok(sembed_registry_acquire(registry, name, NULL, &model, &error), error);
     watch_embed(model, context, "first call");
     sembed_registry_destroy(registry);
