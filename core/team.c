@@ -1,16 +1,16 @@
 #include "core/team.h"
 
+#include "core/base/condition.h"
 #include "core/base/memory.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How often the caller's poll is asked while others still work. */
-#define POLL_NANOSECONDS 5000000
+#define POLL_MILLISECONDS 5
 
 struct team_thread {
     struct team *team;
@@ -123,13 +123,9 @@ sembed_status team_create(size_t members, struct team **team, sembed_error *erro
     struct team *made = memory_calloc(1, sizeof *made);
     if (!made)
         return error_no_memory(error, "threads");
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->begin, NULL);
-    pthread_cond_init(&made->done, &steady);
-    pthread_condattr_destroy(&steady);
+    condition_create(&made->done);
     made->members = members;
     made->process = getpid();
     made->threads = memory_calloc(members - 1, sizeof *made->threads);
@@ -172,12 +168,7 @@ static void wait_for_threads(struct team *team)
 {
     pthread_mutex_lock(&team->lock);
     while (team->busy > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += POLL_NANOSECONDS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&team->done, &team->lock, &until);
+        condition_wait(&team->done, &team->lock, POLL_MILLISECONDS);
         pthread_mutex_unlock(&team->lock);
         (void)caller_asked_to_stop(team);
         pthread_mutex_lock(&team->lock);

@@ -14,6 +14,7 @@
  * keeps its entry and folder, for it is found nowhere else, and the model is loaded again when it is asked
  * for.
  */
+#include "core/base/condition.h"
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "core/model/compiled.h"
@@ -26,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 struct entry {
@@ -70,11 +70,7 @@ sembed_status sembed_registry_create(const char *model_path, sembed_registry **r
         return error_no_memory(error, "the registry");
     }
     pthread_mutex_init(&created->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&created->loaded, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    condition_create(&created->loaded);
     created->images.limit = SEMBED_CACHE_LIMIT;
     *registry = created;
     return SEMBED_OK;
@@ -374,19 +370,14 @@ uint64_t sembed_registry_refresh(sembed_registry *registry, size_t max_loaded)
 
 /* ------------------------------------------------------------------------------------- loading */
 
-#define POLL_NANOSECONDS 20000000
+#define POLL_MILLISECONDS 20
 
 /* Becomes the thread that loads; waits for the one that does, asking poll without the lock. */
 static sembed_status begin_loading(struct sembed_registry *registry, const sembed_poll *poll,
                                    sembed_error *error)
 {
     while (registry->loading && registry->loading_process == getpid()) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += POLL_NANOSECONDS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&registry->loaded, &registry->lock, &until);
+        condition_wait(&registry->loaded, &registry->lock, POLL_MILLISECONDS);
         pthread_mutex_unlock(&registry->lock);
         bool stops = poll_wants_stop(poll);
         pthread_mutex_lock(&registry->lock);
