@@ -70,7 +70,8 @@ static void test_a_forked_process_has_the_models(void **state)
     if (child == 0) {
         alarm(60);
         sqlite3 *own = open_database();
-        run(own, "SELECT sembed_config('threads', 2)");
+        if (!is_emulated()) /* qemu-user starts no threads behind a fork */
+            run(own, "SELECT sembed_config('threads', 2)");
         _exit(strcmp(query_text(own, sql), before) != 0);
     }
     int status;
