@@ -7,7 +7,7 @@
 /* One for condition_wait; ended by pthread_cond_destroy. */
 void condition_create(pthread_cond_t *condition);
 
-/* As pthread_cond_wait, but for so many milliseconds at most (below a second). */
+/* As pthread_cond_wait, but for so many milliseconds at most. */
 void condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, long milliseconds);
 
 #endif

@@ -18,7 +18,7 @@ struct file_map {
     void *mapping; /* what to unmap; NULL for an empty file */
     void *memory;  /* what to free */
     int reading;   /* a descriptor + 1; 0: none */
-    char *path;    /* of what is being read, for messages */
+    char *path;    /* where `reading`: for messages, to be freed */
 };
 
 /* The bytes of a regular file, in memory. SEMBED_NOT_FOUND where there is none, SEMBED_IO where it cannot

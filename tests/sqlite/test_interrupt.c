@@ -57,6 +57,7 @@ static bool interrupt_after(sqlite3 *database, const char *sql, long after_ms)
     while ((result = sqlite3_step(statement)) == SQLITE_ROW)
         continue;
     double ended = milliseconds();
+    sem_post(&interruption.begun); /* it may have failed before it began */
     pthread_join(thread, NULL);
     sqlite3_trace_v2(database, 0, NULL, NULL);
     sem_destroy(&interruption.begun);

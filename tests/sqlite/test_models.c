@@ -55,7 +55,6 @@ static void test_models_outlive_connections(void **state)
     close_database(database);
 }
 
-/* Models and threads outlive connections; so does the code. */
 /* Servers load what they need, then fork their workers; threads do not come along. */
 static void test_a_forked_process_has_the_models(void **state)
 {
@@ -81,6 +80,7 @@ static void test_a_forked_process_has_the_models(void **state)
     close_database(database);
 }
 
+/* Models and threads outlive connections; so does the code. */
 static void test_the_library_stays(void **state)
 {
     (void)state;

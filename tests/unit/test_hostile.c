@@ -101,7 +101,7 @@ static void judge(const char *fixture, void (*change)(json_t *tokenizer), sembed
                   sembed_status_name(status));
     if (status != SEMBED_CANCELED)
         assert_int_equal(status, expected);
-    if (!getenv("SEMBED_SLOW_MACHINE") && !getenv("SEMBED_TEST_EMULATED"))
+    if (!getenv("SEMBED_SLOW_MACHINE") && !is_emulated())
         assert_true(longest <= LONGEST_MS * SLOWER);
     tokenizer_close(tokenizer);
     folder_remove(folder);

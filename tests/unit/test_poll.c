@@ -56,7 +56,7 @@ static double limit(void)
     !defined __OPTIMIZE__
     return LONGEST_MS * SLOWER;
 #else
-    return getenv("SEMBED_TEST_EMULATED") ? LONGEST_MS * SLOWER : LONGEST_MS;
+    return is_emulated() ? LONGEST_MS * SLOWER : LONGEST_MS;
 #endif
 }
 

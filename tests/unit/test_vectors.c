@@ -152,8 +152,8 @@ static void every_pass_of_ranking_asks(void **state)
     sembed_error error = {0};
     assert_non_null(values);
     assert_ok(sembed_spearman(values, values, COUNT, &poll, &spearman, &error), error);
-    assert_true(questions.asked >=
-                (PASSES + 2) * RUNS - 4); /* equal numbers are looked for as well */
+    /* Equal numbers are looked for as well. */
+    assert_true(questions.asked >= (PASSES + 2) * RUNS - 4);
     for (int i = 0; i < COUNT; i++)
         values[i] = (long)i * 7919 % COUNT;
     questions.asked = 0;

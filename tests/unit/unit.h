@@ -4,13 +4,21 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "core/sembed.h"
+
+/* Whether the processor is emulated (SEMBED_TEST_EMULATED): slow, and what repeats itself is cut short. */
+static inline bool is_emulated(void)
+{
+    return getenv("SEMBED_TEST_EMULATED") != NULL;
+}
 
 /* A call succeeded; otherwise its own sentence is printed. */
 #define assert_ok(status, error)                                                                   \
