@@ -11,6 +11,7 @@
 
 #define MOST_SHOWN     40      /* bytes of a text in a message */
 #define EXPONENT_BOUND 1000000 /* beyond any that a double can have */
+#define POLL_BYTES     0x10000 /* before poll is asked first in a string: most are short */
 
 void json_reader_skip_space(struct json_reader *reader)
 {
@@ -131,12 +132,44 @@ static size_t character_size(const unsigned char *at, size_t left)
     return size;
 }
 
+/* Asks poll as poll_wants_stop_past does, and takes note. */
+static bool is_stopped(struct json_reader *reader, size_t at, size_t *next_poll)
+{
+    reader->canceled = poll_wants_stop_past(reader->poll, at, next_poll);
+    return reader->canceled;
+}
+
+/* How many bytes at the front stand for themselves in a string, looked at eight at a time: ASCII, but no
+ * quote, backslash or control character. */
+static size_t plain_prefix(const char *text, size_t length)
+{
+    const uint64_t each = 0x0101010101010101, high = 0x8080808080808080;
+    size_t size = 0;
+    for (uint64_t bytes; length - size >= sizeof bytes; size += sizeof bytes) {
+        memcpy(&bytes, text + size, sizeof bytes);
+        uint64_t quotes = bytes ^ (each * '"'), backslashes = bytes ^ (each * '\\');
+        /* A zero byte borrows when 1 is taken away, a control character when 32 is. */
+        if ((bytes | (bytes - each * 32) | (quotes - each) | (backslashes - each)) & high)
+            break;
+    }
+    return size;
+}
+
 /* The place of the quote that ends the string at `at`; NULL where a character in it is not allowed.
  * *escaped: whether there are backslashes. */
-static const char *find_quote(const char *at, const char *end, bool *escaped)
+static const char *find_quote(struct json_reader *reader, const char *at, bool *escaped)
 {
+    const char *start = at, *end = reader->end;
+    size_t next_poll = POLL_BYTES;
     *escaped = false;
     while (at < end) {
+        size_t left = (size_t)(end - at);
+        size_t plain = plain_prefix(at, left < POLL_BYTES ? left : POLL_BYTES);
+        at += plain;
+        if (is_stopped(reader, (size_t)(at - start), &next_poll))
+            return NULL;
+        if (plain > 0)
+            continue;
         unsigned char byte = (unsigned char)*at;
         if (byte == '"')
             return at;
@@ -147,13 +180,40 @@ static const char *find_quote(const char *at, const char *end, bool *escaped)
             at += 2;
             continue;
         }
-        size_t size =
-            byte < 0x80 ? 1 : character_size((const unsigned char *)at, (size_t)(end - at));
+        size_t size = byte < 0x80 ? 1 : character_size((const unsigned char *)at, left);
         if (size == 0)
             return NULL;
         at += size;
     }
     return NULL;
+}
+
+/* What the characters [at, quote) stand for, with escapes among them, into the string's buffer. */
+static bool unescape(struct json_reader *reader, const char *at, const char *quote,
+                     struct json_string *string)
+{
+    const char *start = at;
+    size_t length = 0, next_poll = POLL_BYTES, size;
+    /* No escape is shorter than what it stands for. */
+    if (!memory_grow((void **)&string->buffer, &string->capacity, (size_t)(quote - at), 1)) {
+        reader->no_memory = true;
+        return false;
+    }
+    while (at < quote) {
+        if (is_stopped(reader, (size_t)(at - start), &next_poll))
+            return false;
+        if (*at != '\\') {
+            string->buffer[length++] = *at++;
+            continue;
+        }
+        at = read_escape(at + 1, quote, string->buffer + length, &size);
+        if (!at)
+            return false;
+        length += size;
+    }
+    string->data = string->buffer;
+    string->length = length;
+    return true;
 }
 
 bool json_reader_string(struct json_reader *reader, struct json_string *string)
@@ -162,31 +222,13 @@ bool json_reader_string(struct json_reader *reader, struct json_string *string)
         return false;
     const char *at = reader->at + 1;
     bool escaped;
-    const char *quote = find_quote(at, reader->end, &escaped);
+    const char *quote = find_quote(reader, at, &escaped);
     if (!quote)
         return false;
     string->data = at;
     string->length = (size_t)(quote - at);
-    if (escaped) {
-        /* No escape is shorter than what it stands for. */
-        if (!memory_grow((void **)&string->buffer, &string->capacity, string->length, 1)) {
-            reader->no_memory = true;
-            return false;
-        }
-        size_t length = 0, size;
-        while (at < quote) {
-            if (*at != '\\') {
-                string->buffer[length++] = *at++;
-                continue;
-            }
-            at = read_escape(at + 1, quote, string->buffer + length, &size);
-            if (!at)
-                return false;
-            length += size;
-        }
-        string->data = string->buffer;
-        string->length = length;
-    }
+    if (escaped && !unescape(reader, at, quote, string))
+        return false;
     reader->at = quote + 1;
     return true;
 }
@@ -423,10 +465,14 @@ bool json_reader_number_as_serde(struct json_reader *reader, double *number)
 
 /* --- whole values ------------------------------------------------------------------------------- */
 
-/* The place behind the string at `at`. */
-static const char *skip_string(const char *at, const char *end)
+/* The place behind the string at `at`; NULL where poll says stop. */
+static const char *skip_string(struct json_reader *reader, const char *at)
 {
+    const char *start = at, *end = reader->end;
+    size_t next_poll = POLL_BYTES;
     for (at++; at < end; at++) {
+        if (is_stopped(reader, (size_t)(at - start), &next_poll))
+            return NULL;
         if (*at == '\\')
             at++;
         else if (*at == '"')
@@ -444,12 +490,12 @@ bool json_reader_skip_container(struct json_reader *reader)
     size_t depth = 0, next_poll = 0;
     while (at < end) {
         char character = *at;
-        if (poll_wants_stop_past(reader->poll, (size_t)(at - reader->at), &next_poll)) {
-            reader->canceled = true;
+        if (is_stopped(reader, (size_t)(at - reader->at), &next_poll))
             return false;
-        }
         if (character == '"') {
-            at = skip_string(at, end);
+            at = skip_string(reader, at);
+            if (!at)
+                return false;
             continue;
         }
         at++;

@@ -13,9 +13,10 @@
  */
 struct json_reader {
     const char *at, *end;
-    bool no_memory;          /* why a string or a number was not read */
-    const sembed_poll *poll; /* asked by json_reader_skip_container; may be NULL */
-    bool canceled;           /* by poll; why nothing was skipped */
+    bool no_memory; /* why a string or a number was not read */
+    const sembed_poll
+        *poll;     /* asked in long strings and where a container is skipped; may be NULL */
+    bool canceled; /* by poll; why a string was not read or nothing was skipped */
 };
 
 struct json_string {
@@ -40,8 +41,8 @@ bool json_reader_word(struct json_reader *reader, const char *word);
 /* Whether nothing but white space is left. */
 bool json_reader_at_end(struct json_reader *reader);
 
-/* False also where there is no memory for a string with escapes; json_reader_expected then says so.
- */
+/* False also where there is no memory for a string with escapes, which json_reader_expected then says, and
+ * where poll said stop. */
 bool json_reader_string(struct json_reader *reader, struct json_string *string);
 
 /* A number rounded to the nearest double; false where that is infinite. */

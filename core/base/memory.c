@@ -1,5 +1,7 @@
 #include "core/base/memory.h"
 
+#include "core/base/error.h"
+
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -106,6 +108,18 @@ char *memory_copy_string(const char *string)
     size_t size = strlen(string) + 1;
     char *copy = memory_alloc(size);
     return copy ? memcpy(copy, string, size) : NULL;
+}
+
+bool memory_copy(void *to, const void *from, size_t size, const sembed_poll *poll)
+{
+    const size_t piece = (size_t)1 << 20;
+    for (size_t done = 0; done < size; done += piece) {
+        if (done > 0 && poll_wants_stop(poll))
+            return false;
+        memcpy((char *)to + done, (const char *)from + done,
+               size - done < piece ? size - done : piece);
+    }
+    return true;
 }
 
 bool memory_grow(void **array, size_t *capacity, size_t wanted, size_t size)

@@ -2,6 +2,8 @@
 #ifndef SEMBED_BASE_MEMORY_H
 #define SEMBED_BASE_MEMORY_H
 
+#include "core/sembed.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,6 +39,10 @@ char *memory_copy_string(const char *string);
 /* Makes room for `wanted` elements of `size` bytes in a growing array: doubles *capacity as needed.
  * False where there is no memory; the array is then as it was. */
 bool memory_grow(void **array, size_t *capacity, size_t wanted, size_t size);
+
+/* As memcpy, in pieces between which poll is asked, which may be NULL; false where it says stop. Memory that
+ * was never touched takes up to 3 ms for a megabyte. */
+bool memory_copy(void *to, const void *from, size_t size, const sembed_poll *poll);
 
 /* a × b and a + b; false on overflow. */
 static inline bool size_multiply(size_t a, size_t b, size_t *product)

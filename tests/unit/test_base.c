@@ -5,6 +5,7 @@
 #include "core/base/json.h"
 #include "core/base/memory.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/questions.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
@@ -48,6 +49,33 @@ static void status_names_are_those_of_the_header(void **state)
     assert_string_equal(sembed_status_name(SEMBED_OK), "SEMBED_OK");
     assert_string_equal(sembed_status_name(SEMBED_ENGINE), "SEMBED_ENGINE");
     assert_string_equal(sembed_status_name((sembed_status)999), "?");
+}
+
+static void copies_are_made_in_pieces(void **state)
+{
+    (void)state;
+    enum { MEGABYTE = 1 << 20 };
+    const size_t size = 3 * MEGABYTE + 5;
+    char *from = malloc(size), *to = calloc(size, 1);
+    assert_non_null(from);
+    assert_non_null(to);
+    for (size_t i = 0; i < size; i++)
+        from[i] = (char)(i * 7 + 1);
+    struct questions questions = {0};
+    sembed_poll poll = questions_poll(&questions);
+    assert_true(memory_copy(to, from, size, &poll));
+    assert_memory_equal(to, from, size);
+    assert_int_equal(questions.asked, 3);
+    memset(to, 0, size);
+    questions = (struct questions){.stop_at = 2};
+    assert_false(memory_copy(to, from, size, &poll));
+    assert_memory_equal(to, from, 2 * MEGABYTE);
+    assert_int_equal(to[2 * MEGABYTE + 1], 0);
+    assert_true(memory_copy(to, from, 0, &poll));
+    assert_true(memory_copy(to, from, size, NULL));
+    assert_memory_equal(to, from, size);
+    free(from);
+    free(to);
 }
 
 static void memory_refuses_overflow(void **state)
@@ -222,6 +250,7 @@ int main(void)
         cmocka_unit_test(error_keeps_code_and_sentence),
         cmocka_unit_test(error_is_cut_between_characters),
         cmocka_unit_test(status_names_are_those_of_the_header),
+        cmocka_unit_test(copies_are_made_in_pieces),
         cmocka_unit_test(memory_refuses_overflow),
         cmocka_unit_test(memory_aligned_is_aligned),
         cmocka_unit_test(memory_fails_from_the_nth_allocation),

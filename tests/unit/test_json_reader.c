@@ -72,6 +72,29 @@ static void strings_are_read_as_jansson_reads_them(void **state)
     memory_free(string.buffer);
 }
 
+/* Eight bytes are looked at in one: whatever may stand in a string or not, at each place. */
+static void every_byte_is_seen_wherever_it_stands(void **state)
+{
+    (void)state;
+    struct json_string string = {0};
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t place = 1; place < 20; place++) {
+            char text[24];
+            memset(text, 'a', sizeof text);
+            text[0] = text[21] = '"';
+            text[place] = (char)byte;
+            struct json_reader reader = {.at = text, .end = text + 22};
+            bool good = byte >= 0x20 && byte < 0x80 && byte != '\\';
+            assert_int_equal(json_reader_string(&reader, &string), good);
+            if (good) {
+                assert_int_equal(string.length, byte == '"' ? place - 1 : 20);
+                assert_memory_equal(string.data, text + 1, string.length);
+            }
+        }
+    }
+    memory_free(string.buffer);
+}
+
 /* --- numbers ------------------------------------------------------------------------------------ */
 
 /* The reader's double is the one that strtod gives, which is the nearest. */
@@ -379,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_are_read_as_jansson_reads_them),
+        cmocka_unit_test(every_byte_is_seen_wherever_it_stands),
         cmocka_unit_test(numbers_are_rounded_to_the_nearest),
         cmocka_unit_test(numbers_are_misread_as_serde_misreads_them),
         cmocka_unit_test(what_is_no_number_is_refused),
