@@ -141,10 +141,11 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(TEST_SUPPORT) $(CORE_LIBRA
 $(BUILD)/tests/sqlite/test_%: $(BUILD)/tests/sqlite/test_%.o $(SQLITE_TEST_SUPPORT)
 	$(call say,LINK)$(CC) $(SANITIZE) -o $@ $^ -lcmocka -lsqlite3 -ljansson -lm -lpthread
 
+COUNTED := sembed_embed json_array_read memory_copy
 # These have the extension inside, to count its calls of the core and to take its memory away.
 $(BUILD)/tests/sqlite/test_core_%: $(BUILD)/tests/sqlite/test_core_%.o $(BUILD)/tests/sqlite/linked.o \
         $(SQLITE_TEST_SUPPORT) $(SQLITE_OBJECTS) $(CORE_LIBRARY)
-	$(call say,LINK)$(CC) $(SANITIZE) $(if $(findstring calls,$*),-Wl$(,)--wrap=sembed_embed) -o $@ $^ \
+	$(call say,LINK)$(CC) $(SANITIZE) $(if $(findstring calls,$*),$(COUNTED:%=-Wl$(,)--wrap=%)) -o $@ $^ \
 	    -lcmocka -lsqlite3 $(CORE_LIBS)
 
 # What the scripts of tests/parity ask; they need Python with the reference, so no test run builds them.

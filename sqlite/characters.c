@@ -17,20 +17,24 @@
 enum { WORD = 64 };
 
 /* A character begins with any byte and takes the continuation bytes behind it where that byte is C0
- * or more. So counts SQLite, valid UTF-8 or not (SQLITE_SKIP_UTF8). */
-static void mark(sembed_text text, uint64_t *begins)
+ * or more. So counts SQLite, valid UTF-8 or not (SQLITE_SKIP_UTF8). False where poll says stop. */
+static bool mark(sembed_text text, const sembed_poll *poll, uint64_t *begins)
 {
-    size_t i = 0;
+    size_t i = 0, next_poll = 0;
     while (i < text.length) {
+        if (poll_wants_stop_past(poll, i, &next_poll))
+            return false;
         begins[i / WORD] |= UINT64_C(1) << i % WORD;
         if ((unsigned char)text.data[i++] >= 0xC0)
             while (i < text.length && ((unsigned char)text.data[i] & 0xC0) == 0x80)
                 i++;
     }
     begins[i / WORD] |= UINT64_C(1) << i % WORD;
+    return true;
 }
 
-sembed_status characters_find(sembed_text text, struct characters *characters, sembed_error *error)
+sembed_status characters_find(sembed_text text, const sembed_poll *poll,
+                              struct characters *characters, sembed_error *error)
 {
     /* One bit behind the text, and one word behind that for characters_at of the text's end. */
     size_t words = text.length / WORD + 2;
@@ -41,7 +45,10 @@ sembed_status characters_find(sembed_text text, struct characters *characters, s
         return error_no_memory(error, "the characters of a text");
     }
     memset(characters->begins, 0, words * sizeof *characters->begins);
-    mark(text, characters->begins);
+    if (!mark(text, poll, characters->begins)) {
+        characters_free(characters);
+        return error_canceled(error);
+    }
     uint32_t count = 0;
     for (size_t i = 0; i < words; i++) {
         characters->before[i] = count;

@@ -205,7 +205,8 @@ SEMBED_MUST_CHECK sembed_status vector_read(sqlite3_context *context, sqlite3_va
 void vector_free(struct vector *vector);
 
 /* Makes copy hold the numbers, to be changed. */
-SEMBED_MUST_CHECK sembed_status vector_own(struct vector *vector, sembed_error *error);
+SEMBED_MUST_CHECK sembed_status vector_own(struct vector *vector, const sembed_poll *poll,
+                                           sembed_error *error);
 
 /* Makes a copy of values[count] the function's result: a BLOB with the subtype of float32. */
 void vector_result(sqlite3_context *context, const float *values, size_t count);
@@ -242,10 +243,11 @@ SEMBED_MUST_CHECK sembed_status json_read(sembed_text json, struct argument argu
                                           const sembed_poll *poll, void **root,
                                           sembed_error *error);
 
-/* A JSON array of strings and nulls. */
+/* A JSON array of strings and nulls, without escapes. */
 struct json_texts {
-    void *root; /* json_t */
     size_t count;
+    struct json_span *spans; /* [count] */
+    char *bytes;
 };
 
 /* Fails where the JSON is malformed, is no array, or holds anything but strings and nulls; that
@@ -266,8 +268,8 @@ struct characters {
     uint32_t *before; /* characters that begin before byte 64 w */
 };
 
-SEMBED_MUST_CHECK sembed_status characters_find(sembed_text text, struct characters *characters,
-                                                sembed_error *error);
+SEMBED_MUST_CHECK sembed_status characters_find(sembed_text text, const sembed_poll *poll,
+                                                struct characters *characters, sembed_error *error);
 void characters_free(struct characters *characters); /* a zeroed one is allowed */
 
 /* How many characters begin before the byte, which may be the text's end. */
@@ -282,7 +284,11 @@ size_t characters_at(const struct characters *characters, size_t byte);
 struct table_rows {
     struct connection *connection;
     size_t count; /* rows: start sets it */
+    struct table_argument *arguments;
 };
+
+/* Argument i (from 0), a text or what SQLite makes one of; while the rows are read, not in start. */
+sembed_text table_text(const struct table_rows *rows, int i);
 
 enum { TABLE_MOST_ARGUMENTS = 4 };
 
@@ -297,7 +303,7 @@ struct table_function {
     bool numbered;     /* the first column rises from row to row */
     size_t state_size; /* of the struct that begins with table_rows */
 
-    /* Reads the arguments, none of them NULL, which stay as long as the state; sets the count. */
+    /* Reads the arguments, none of them NULL, which stay until it returns; sets the count. */
     sembed_status (*start)(struct table_rows *rows, int count, sqlite3_value **arguments,
                            sembed_error *error);
     /* Gives a column of a row to SQLite. */

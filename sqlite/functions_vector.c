@@ -34,7 +34,7 @@ void function_l2_normalize(sqlite3_context *context, int count, sqlite3_value **
     const sembed_poll poll = connection_poll(sqlite3_user_data(context));
     if (vector_read(context, values[0], (struct argument){"l2_normalize", 1, "vector"}, &poll,
                     &vector, &error) ||
-        vector_own(&vector, &error)) {
+        vector_own(&vector, &poll, &error)) {
         function_fail(context, &error);
     } else {
         sembed_normalize_vector(vector.copy, vector.count);

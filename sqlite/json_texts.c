@@ -1,39 +1,27 @@
 #include "sqlite/extension.h"
 
-#include "core/base/json.h"
-#include "core/text/unicode.h"
+#include "core/base/json_array.h"
+#include "core/base/json_tree.h"
+#include "core/base/memory.h"
+#include "core/text/repair.h"
 
-#include <string.h>
+/* One text, by its place among the bytes. */
+struct json_span {
+    size_t start; /* NULL_TEXT: null */
+    size_t length;
+};
 
-/* *repaired_length: of the text once each fault of its UTF-8 has become U+FFFD; written to out where that
- * is not NULL. */
-static sembed_status repair(sembed_text text, const sembed_poll *poll, char *out,
-                            size_t *repaired_length, sembed_error *error)
+#define NULL_TEXT SIZE_MAX
+
+static sembed_status fail_malformed(struct argument argument, size_t offset, const char *message,
+                                    sembed_error *error)
 {
-    size_t length = 0;
-    for (size_t i = 0, next = 0; i < text.length;) {
-        if (poll_wants_stop_past(poll, i, &next))
-            return error_canceled(error);
-        size_t valid = unicode_valid_prefix(text.data + i, text.length - i);
-        if (out)
-            memcpy(out + length, text.data + i, valid);
-        length += valid;
-        i += valid;
-        if (i == text.length)
-            break;
-        char replacement[UNICODE_LONGEST];
-        size_t size = unicode_encode(UNICODE_REPLACEMENT, replacement);
-        if (out)
-            memcpy(out + length, replacement, size);
-        length += size;
-        i += unicode_fault_length(text.data + i, text.length - i);
-    }
-    *repaired_length = length;
-    return SEMBED_OK;
+    return argument_fail(argument, error, "malformed JSON at byte %lld: %s", (long long)offset,
+                         message);
 }
 
-static sembed_status read_valid(sembed_text json, struct argument argument, const sembed_poll *poll,
-                                void **root, sembed_error *error)
+static sembed_status read_tree(sembed_text json, struct argument argument, const sembed_poll *poll,
+                               void **root, sembed_error *error)
 {
     struct json_fault fault;
     json_t *tree;
@@ -43,73 +31,112 @@ static sembed_status read_valid(sembed_text json, struct argument argument, cons
         return error_canceled(error);
     if (status == SEMBED_NO_MEMORY)
         return error_no_memory(error, "a JSON value");
-    if (status)
-        return argument_fail(argument, error, "malformed JSON at byte %lld: %s",
-                             (long long)fault.offset, fault.message);
-    return SEMBED_OK;
+    return status ? fail_malformed(argument, fault.offset, fault.message, error) : SEMBED_OK;
 }
 
 /* JSON has no invalid UTF-8, but one bad text in a table must not refuse the others. */
 sembed_status json_read(sembed_text json, struct argument argument, const sembed_poll *poll,
                         void **root, sembed_error *error)
 {
-    if (unicode_valid_prefix(json.data, json.length) == json.length)
-        return read_valid(json, argument, poll, root, error);
-
-    size_t length = 0;
-    sembed_status status = repair(json, poll, NULL, &length, error);
-    char *repaired = status ? NULL : sqlite3_malloc64(length);
-    if (!status && !repaired)
-        status = error_no_memory(error, "a JSON value");
+    struct repair repair = {0};
+    *root = NULL;
+    sembed_status status = repair_text(&repair, json, false, poll, &json, error);
     if (!status)
-        status = repair(json, poll, repaired, &length, error);
-    if (!status)
-        status = read_valid((sembed_text){repaired, length}, argument, poll, root, error);
-    sqlite3_free(repaired);
+        status = read_tree(json, argument, poll, root, error);
+    repair_free(&repair);
     return status;
 }
 
-static sembed_status check(const json_t *root, struct argument argument, sembed_error *error)
+/* --- arrays of texts ---------------------------------------------------------------------------- */
+
+struct texts_reader {
+    struct json_texts *texts;
+    size_t length, capacity; /* bytes that texts take so far; spans there is room for */
+    struct json_string string;
+};
+
+static bool take_text(struct json_reader *json, void *state)
 {
-    if (!json_is_array(root))
-        return argument_fail(argument, error, "expected a JSON array of strings, found %s",
-                             json_type_word(root));
-    for (size_t i = 0; i < json_array_size(root); i++) {
-        const json_t *element = json_array_get(root, i);
-        if (!json_is_string(element) && !json_is_null(element))
-            return argument_fail(argument, error,
-                                 "expected a string or null at index %zu, found %s", i,
-                                 json_type_word(element));
+    struct texts_reader *reader = state;
+    struct json_texts *texts = reader->texts;
+    if (!memory_grow((void **)&texts->spans, &reader->capacity, texts->count + 1,
+                     sizeof *texts->spans)) {
+        json->no_memory = true;
+        return false;
     }
-    return SEMBED_OK;
+    struct json_span *span = &texts->spans[texts->count];
+    *span = (struct json_span){.start = NULL_TEXT};
+    if (!json_reader_word(json, "null")) {
+        const struct json_string *string = &reader->string;
+        if (!json_reader_string(json, &reader->string))
+            return false;
+        json->canceled =
+            !memory_copy(texts->bytes + reader->length, string->data, string->length, json->poll);
+        if (json->canceled)
+            return false;
+        *span = (struct json_span){reader->length, string->length};
+        reader->length += string->length;
+    }
+    texts->count++;
+    return true;
+}
+
+static sembed_status fail_array(const struct json_array_fault *fault, struct argument argument,
+                                sembed_error *error)
+{
+    if (!fault->found)
+        return fail_malformed(argument, fault->offset, fault->expected, error);
+    if (fault->index == JSON_NO_ELEMENT)
+        return argument_fail(argument, error, "expected a JSON array of strings, found %s",
+                             fault->found);
+    return argument_fail(argument, error, "expected a string or null at index %zu, found %s",
+                         fault->index, fault->found);
+}
+
+static sembed_status read_array(sembed_text json, struct argument argument, const sembed_poll *poll,
+                                struct json_texts *texts, sembed_error *error)
+{
+    struct texts_reader reader = {.texts = texts};
+    struct json_array_fault fault;
+    /* No text is longer than the JSON that says it. */
+    texts->bytes = memory_alloc(json.length);
+    sembed_status status = SEMBED_NO_MEMORY;
+    if (texts->bytes)
+        status = json_array_read(json.data, json.length, poll, take_text, &reader, &fault);
+    memory_free(reader.string.buffer);
+    if (status == SEMBED_CANCELED)
+        return error_canceled(error);
+    if (status == SEMBED_NO_MEMORY)
+        return error_no_memory(error, "a JSON value");
+    return status ? fail_array(&fault, argument, error) : SEMBED_OK;
 }
 
 sembed_status json_texts_read(sembed_text json, struct argument argument, const sembed_poll *poll,
                               struct json_texts *texts, sembed_error *error)
 {
-    void *root = NULL;
-    sembed_status status = json_read(json, argument, poll, &root, error);
+    struct repair repair = {0};
+    *texts = (struct json_texts){0};
+    sembed_status status = repair_text(&repair, json, false, poll, &json, error);
     if (!status)
-        status = check(root, argument, error);
-    if (status) {
-        json_decref(root);
-        return status;
-    }
-    *texts = (struct json_texts){root, json_array_size(root)};
-    return SEMBED_OK;
+        status = read_array(json, argument, poll, texts, error);
+    repair_free(&repair);
+    if (status)
+        json_texts_free(texts);
+    return status;
 }
 
 void json_texts_free(struct json_texts *texts)
 {
-    json_decref(texts->root);
+    memory_free(texts->bytes);
+    memory_free(texts->spans);
     *texts = (struct json_texts){0};
 }
 
 bool json_texts_get(const struct json_texts *texts, size_t i, sembed_text *text)
 {
-    const json_t *element = json_array_get(texts->root, i);
-    if (!json_is_string(element))
+    const struct json_span *span = &texts->spans[i];
+    if (span->start == NULL_TEXT)
         return false;
-    *text = (sembed_text){json_string_value(element), json_string_length(element)};
+    *text = (sembed_text){texts->bytes + span->start, span->length};
     return true;
 }

@@ -7,6 +7,8 @@
  */
 #include "sqlite/extension.h"
 
+#include "core/base/memory.h"
+
 #include <string.h>
 
 /* What a module is registered with. */
@@ -21,10 +23,18 @@ struct table {
     const struct table_function *function;
 };
 
+/* A copy of one, which outlives xFilter. Not sqlite3_value_dup's where it is a text: an array of all texts of a
+ * table is long, and whoever interrupts does not want to wait for all of it to be copied. */
+struct table_argument {
+    char *text; /* NULL: value */
+    size_t length;
+    sqlite3_value *value; /* NULL too: not given */
+};
+
 struct cursor {
     sqlite3_vtab_cursor base;
-    sqlite3_value *arguments[TABLE_MOST_ARGUMENTS]; /* NULL where not given */
-    struct table_rows *rows;                        /* the function's state */
+    struct table_argument arguments[TABLE_MOST_ARGUMENTS];
+    struct table_rows *rows; /* the function's state */
     size_t row;
 };
 
@@ -130,9 +140,11 @@ static void table_reset(struct cursor *cursor, const struct table *table)
     table->function->stop(cursor->rows);
     memset(cursor->rows, 0, table->function->state_size);
     cursor->rows->connection = table->connection;
+    cursor->rows->arguments = cursor->arguments;
     for (int i = 0; i < TABLE_MOST_ARGUMENTS; i++) {
-        sqlite3_value_free(cursor->arguments[i]);
-        cursor->arguments[i] = NULL;
+        sqlite3_free(cursor->arguments[i].text);
+        sqlite3_value_free(cursor->arguments[i].value);
+        cursor->arguments[i] = (struct table_argument){0};
     }
     cursor->row = 0;
 }
@@ -146,6 +158,30 @@ static int table_close(sqlite3_vtab_cursor *base)
     sqlite3_free(cursor);
     connection_trim(table->connection);
     return SQLITE_OK;
+}
+
+static sembed_status keep(sqlite3_value *value, const sembed_poll *poll,
+                          struct table_argument *kept, sembed_error *error)
+{
+    if (sqlite3_value_type(value) != SQLITE_TEXT) {
+        kept->value = sqlite3_value_dup(value);
+        return kept->value ? SEMBED_OK : error_no_memory(error, "an argument");
+    }
+    const unsigned char *text = sqlite3_value_text(value);
+    kept->length = (size_t)sqlite3_value_bytes(value);
+    kept->text = text ? sqlite3_malloc64(kept->length + 1) : NULL;
+    if (!kept->text)
+        return error_no_memory(error, "an argument");
+    return memory_copy(kept->text, text, kept->length, poll) ? SEMBED_OK : error_canceled(error);
+}
+
+sembed_text table_text(const struct table_rows *rows, int i)
+{
+    const struct table_argument *kept = &rows->arguments[i];
+    if (kept->text)
+        return (sembed_text){kept->text, kept->length};
+    const char *text = (const char *)sqlite3_value_text(kept->value);
+    return (sembed_text){text, (size_t)sqlite3_value_bytes(kept->value)};
 }
 
 static int table_filter(sqlite3_vtab_cursor *base, int given, const char *unused, int count,
@@ -162,18 +198,16 @@ static int table_filter(sqlite3_vtab_cursor *base, int given, const char *unused
                   function->usage);
         return table_fail(base->pVtab, &error);
     }
-    for (int i = 0; i < count; i++) {
-        cursor->arguments[i] = sqlite3_value_dup(values[i]);
-        if (!cursor->arguments[i])
-            return SQLITE_NOMEM;
-    }
     if (any_null(count, values))
         return SQLITE_OK;
-    if (function->start(cursor->rows, count, cursor->arguments, &error)) {
-        cursor->rows->count = 0;
-        return table_fail(base->pVtab, &error);
-    }
-    return SQLITE_OK;
+    sembed_status status = function->start(cursor->rows, count, values, &error);
+    const sembed_poll poll = connection_poll(table->connection);
+    for (int i = 0; !status && cursor->rows->count > 0 && i < count; i++)
+        status = keep(values[i], &poll, &cursor->arguments[i], &error);
+    if (!status)
+        return SQLITE_OK;
+    cursor->rows->count = 0;
+    return table_fail(base->pVtab, &error);
 }
 
 static int table_next(sqlite3_vtab_cursor *base)
@@ -188,14 +222,21 @@ static int table_eof(sqlite3_vtab_cursor *base)
     return cursor->row >= cursor->rows->count;
 }
 
+static void give_argument(sqlite3_context *context, const struct table_argument *kept)
+{
+    if (kept->text)
+        sqlite3_result_text64(context, kept->text, kept->length, SQLITE_TRANSIENT, SQLITE_UTF8);
+    else if (kept->value)
+        sqlite3_result_value(context, kept->value);
+}
+
 static int table_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
     struct cursor *cursor = (struct cursor *)base;
     const struct table_function *function = ((const struct table *)base->pVtab)->function;
     sembed_error error = {0};
     if (column >= function->column_count) {
-        if (cursor->arguments[column - function->column_count])
-            sqlite3_result_value(context, cursor->arguments[column - function->column_count]);
+        give_argument(context, &cursor->arguments[column - function->column_count]);
     } else if (function->column(cursor->rows, cursor->row, column, context, &error)) {
         function_fail(context, &error);
     }

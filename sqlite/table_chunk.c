@@ -13,7 +13,7 @@ enum column { COLUMN_INDEX, COLUMN_TEXT, COLUMN_START, COLUMN_STOP, COLUMN_COUNT
 
 struct chunks {
     struct table_rows rows;
-    sembed_text text;
+    int text; /* which argument, from 0 */
     sembed_chunk *list;
     struct characters characters;
 };
@@ -42,12 +42,13 @@ static sembed_status chunks_start(struct table_rows *rows, int count, sqlite3_va
     struct chunks *chunks = (struct chunks *)rows;
     const bool names_model = count > 1 && sqlite3_value_type(arguments[1]) != SQLITE_INTEGER;
     const char *name = NULL;
+    sembed_text text = {0};
     size_t max_tokens = 0, overlap = 0;
     const sembed_model *model = NULL;
     sembed_context *scratch = NULL;
     sembed_poll poll = connection_poll(rows->connection);
     sembed_status status =
-        value_model_and_text("chunk", names_model, arguments, "text", &name, &chunks->text, error);
+        value_model_and_text("chunk", names_model, arguments, "text", &name, &text, error);
     if (!status)
         status = read_sizes(count, arguments, names_model ? 2 : 1, &max_tokens, &overlap, error);
     if (!status)
@@ -55,26 +56,30 @@ static sembed_status chunks_start(struct table_rows *rows, int count, sqlite3_va
     if (!status)
         status = connection_scratch(rows->connection, &scratch, error);
     if (!status)
-        status = sembed_chunk_text(model, scratch, chunks->text, max_tokens, overlap, &poll,
-                                   &chunks->list, &rows->count, error);
+        status = sembed_chunk_text(model, scratch, text, max_tokens, overlap, &poll, &chunks->list,
+                                   &rows->count, error);
     if (!status)
-        status = characters_find(chunks->text, &chunks->characters, error);
+        status = characters_find(text, &poll, &chunks->characters, error);
     model_release(model);
+    chunks->text = names_model;
     return status;
 }
 
 static sembed_status chunks_column(struct table_rows *rows, size_t row, int column,
                                    sqlite3_context *context, sembed_error *error)
 {
-    (void)error;
     const struct chunks *chunks = (const struct chunks *)rows;
     const sembed_chunk *chunk = &chunks->list[row];
+    sembed_text text;
     switch ((enum column)column) {
     case COLUMN_INDEX:
         sqlite3_result_int64(context, (sqlite3_int64)row);
         break;
     case COLUMN_TEXT:
-        sqlite3_result_text64(context, chunks->text.data + chunk->start, chunk->stop - chunk->start,
+        text = table_text(rows, chunks->text);
+        if (!text.data)
+            return error_no_memory(error, "a text");
+        sqlite3_result_text64(context, text.data + chunk->start, chunk->stop - chunk->start,
                               SQLITE_TRANSIENT, SQLITE_UTF8);
         break;
     case COLUMN_START:

@@ -41,7 +41,7 @@ static sembed_status tokens_start(struct table_rows *rows, int count, sqlite3_va
         status = sembed_tokenize(tokens->model, scratch, text, SIZE_MAX, &poll, &tokens->list,
                                  &rows->count, error);
     if (!status)
-        status = characters_find(text, &tokens->characters, error);
+        status = characters_find(text, &poll, &tokens->characters, error);
     return status;
 }
 

@@ -1,6 +1,7 @@
 #include "sqlite/extension.h"
 
-#include "core/base/json_tree.h"
+#include "core/base/json_array.h"
+#include "core/base/memory.h"
 
 #include <limits.h>
 #include <math.h>
@@ -19,18 +20,19 @@ static sembed_status fail_with(struct argument argument, const char *found, semb
 }
 
 /* From any address. */
-static sembed_status copy_values(struct vector *vector, const void *data, sembed_error *error)
+static sembed_status copy_values(struct vector *vector, const void *data, const sembed_poll *poll,
+                                 sembed_error *error)
 {
     size_t size = vector->count * sizeof(float);
     vector->copy = sqlite3_malloc64(size);
     if (!vector->copy)
         return error_no_memory(error, "a vector");
-    vector->values = memcpy(vector->copy, data, size);
-    return SEMBED_OK;
+    vector->values = vector->copy;
+    return memory_copy(vector->copy, data, size, poll) ? SEMBED_OK : error_canceled(error);
 }
 
 static sembed_status read_blob(sqlite3_value *value, struct argument argument,
-                               struct vector *vector, sembed_error *error)
+                               const sembed_poll *poll, struct vector *vector, sembed_error *error)
 {
     unsigned subtype = sqlite3_value_subtype(value);
     if (subtype == SUBTYPE_BINARY || subtype == SUBTYPE_INT8)
@@ -51,7 +53,7 @@ static sembed_status read_blob(sqlite3_value *value, struct argument argument,
     *vector = (struct vector){.count = size / sizeof(float)};
     /* A program may bind memory at any address. */
     if ((uintptr_t)data % _Alignof(float))
-        return copy_values(vector, data, error);
+        return copy_values(vector, data, poll, error);
     vector->values = data;
     return SEMBED_OK;
 }
@@ -62,33 +64,53 @@ struct parsed {
     float values[];
 };
 
-static sembed_status parse_numbers(const json_t *array, struct argument argument,
-                                   const sembed_poll *poll, struct parsed **result,
-                                   sembed_error *error)
+struct numbers_reader {
+    struct parsed *parsed;
+    size_t capacity;
+};
+
+static bool grow(struct numbers_reader *reader)
 {
-    size_t count = json_array_size(array);
-    struct parsed *parsed = sqlite3_malloc64(sizeof *parsed + count * sizeof(float));
-    if (!parsed)
-        return error_no_memory(error, "a vector");
-    parsed->count = count;
-    for (size_t i = 0; i < count; i++) {
-        const json_t *number = json_array_get(array, i);
-        if (poll_wants_stop_at(poll, i)) {
-            sqlite3_free(parsed);
-            return error_canceled(error);
-        }
-        double value = json_number_value(number);
-        /* What rounds to infinity is no float32: an overflow of the text's writer. */
-        if (!json_is_number(number) || isinf((float)value)) {
-            char found[80];
-            sqlite3_snprintf(sizeof found, found, "something else at index %lld", (long long)i);
-            sqlite3_free(parsed);
-            return fail_with(argument, found, error);
-        }
-        parsed->values[i] = (float)value;
+    size_t capacity = reader->capacity * 2;
+    struct parsed *grown =
+        sqlite3_realloc64(reader->parsed, sizeof *grown + capacity * sizeof *grown->values);
+    if (!grown)
+        return false;
+    reader->parsed = grown;
+    reader->capacity = capacity;
+    return true;
+}
+
+/* What rounds to infinity is no float32: an overflow of the text's writer. */
+static bool take_number(struct json_reader *json, void *state)
+{
+    struct numbers_reader *reader = state;
+    double number;
+    const char *start = json->at;
+    if (!json_reader_number(json, &number))
+        return false;
+    if (isinf((float)number)) {
+        json->at = start;
+        return false;
     }
-    *result = parsed;
-    return SEMBED_OK;
+    if (reader->parsed->count == reader->capacity && !grow(reader)) {
+        json->no_memory = true;
+        return false;
+    }
+    reader->parsed->values[reader->parsed->count++] = (float)number;
+    return true;
+}
+
+static sembed_status fail_array(const struct json_array_fault *fault, struct argument argument,
+                                sembed_error *error)
+{
+    char found[80];
+    if (!fault->found)
+        return fail_with(argument, "TEXT that is not JSON", error);
+    if (fault->index == JSON_NO_ELEMENT)
+        return fail_with(argument, "another kind of JSON", error);
+    sqlite3_snprintf(sizeof found, found, "something else at index %lld", (long long)fault->index);
+    return fail_with(argument, found, error);
 }
 
 static sembed_status parse_json(sqlite3_value *value, struct argument argument,
@@ -96,24 +118,29 @@ static sembed_status parse_json(sqlite3_value *value, struct argument argument,
                                 sembed_error *error)
 {
     sembed_text text = {0};
+    struct json_array_fault fault;
+    struct numbers_reader reader = {.capacity = 512};
     sembed_status status = value_text(value, argument, &text, error);
     if (status)
         return status;
-    struct json_fault fault;
-    json_t *array;
-    status = json_tree_read(text.data, text.length, poll, NULL, &array, &fault);
-    if (status == SEMBED_NO_MEMORY)
+    reader.parsed =
+        sqlite3_malloc64(sizeof *reader.parsed + reader.capacity * sizeof *reader.parsed->values);
+    if (!reader.parsed)
         return error_no_memory(error, "a vector");
-    if (status == SEMBED_CANCELED)
-        return error_canceled(error);
+    reader.parsed->count = 0;
+    status = json_array_read(text.data, text.length, poll, take_number, &reader, &fault);
+    if (status == SEMBED_NO_MEMORY)
+        status = error_no_memory(error, "a vector");
+    else if (status == SEMBED_CANCELED)
+        status = error_canceled(error);
+    else if (status)
+        status = fail_array(&fault, argument, error);
+    else if (reader.parsed->count == 0)
+        status = fail_with(argument, "an empty array", error);
     if (status)
-        status = fail_with(argument, "TEXT that is not JSON", error);
-    else if (!json_is_array(array) || json_array_size(array) == 0)
-        status = fail_with(argument,
-                           json_is_array(array) ? "an empty array" : "another kind of JSON", error);
+        sqlite3_free(reader.parsed);
     else
-        status = parse_numbers(array, argument, poll, parsed, error);
-    json_decref(array);
+        *parsed = reader.parsed;
     return status;
 }
 
@@ -133,7 +160,7 @@ static sembed_status read_json(sqlite3_context *context, sqlite3_value *value,
     if (status)
         return status;
     *vector = (struct vector){.values = parsed->values, .count = parsed->count};
-    status = vector_own(vector, error);
+    status = vector_own(vector, poll, error);
     if (status) {
         sqlite3_free(parsed);
         return status;
@@ -150,7 +177,7 @@ sembed_status vector_read(sqlite3_context *context, sqlite3_value *value, struct
 {
     switch (sqlite3_value_type(value)) {
     case SQLITE_BLOB:
-        return read_blob(value, argument, vector, error);
+        return read_blob(value, argument, poll, vector, error);
     case SQLITE_TEXT:
         return read_json(context, value, argument, poll, vector, error);
     default:
@@ -174,9 +201,9 @@ sembed_status vector_read_pair(sqlite3_context *context, const char *function, i
     return status;
 }
 
-sembed_status vector_own(struct vector *vector, sembed_error *error)
+sembed_status vector_own(struct vector *vector, const sembed_poll *poll, sembed_error *error)
 {
-    return vector->copy ? SEMBED_OK : copy_values(vector, vector->values, error);
+    return vector->copy ? SEMBED_OK : copy_values(vector, vector->values, poll, error);
 }
 
 void vector_free(struct vector *vector)

@@ -70,7 +70,9 @@ static const char *const statements[] = {
     "SELECT embed('tiny-bert', 'river')",
     "SELECT id, vector FROM embed_batch('[\"river\", null, \"stone\"]')",
     "SELECT vector FROM embed_batch('tiny-bert', json_array(CAST(x'ff' AS TEXT)))",
+    "SELECT vector FROM embed_batch('[\"\\u00e9\", \"a\\nb\"]')",
     "SELECT cos_sim('[1, 2]', '[3, 4]'), cos_sim('[1]', x'00000000')",
+    "SELECT length(l2_normalize('[' || replace(hex(zeroblob(600)), '00', '1,') || '1]'))",
     "SELECT embed('tiny-bert', 'river', '{\"dims\": 8, \"prompt\": \"a \"}')",
     "SELECT l2_normalize('[3, 4]'), quantize_int8('[1]'), quantize_binary('[1,1,1,1,1,1,1,1]'),"
     " truncate_dim(x'0000000000000000', 1)",
