@@ -91,14 +91,24 @@ static sqlite3 *open_with_texts(void)
     return database;
 }
 
+/* Arrays of so many texts, one after the other: SQLite asks nobody while it hands over an array, and all
+ * texts in one would have it copy 42 MB. */
+static sqlite3 *open_with_arrays(int texts)
+{
+    sqlite3 *database = open_with_texts();
+    run(database,
+        "CREATE TABLE arrays AS SELECT json_group_array(body) AS texts FROM docs"
+        " GROUP BY rowid / %d",
+        texts);
+    return database;
+}
+
 static void test_embed_batch(void **state)
 {
     (void)state;
-    sqlite3 *database = open_with_texts();
+    sqlite3 *database = open_with_arrays(1000);
     for (long after = 20; after <= 100; after += 40)
-        assert_interruptible(database,
-                             "SELECT sum(length(vector)) FROM embed_batch("
-                             "(SELECT json_group_array(body) FROM docs))",
+        assert_interruptible(database, "SELECT sum(length(vector)) FROM arrays, embed_batch(texts)",
                              after);
     close_database(database);
 }
@@ -115,16 +125,15 @@ static void test_embed_of_rows(void **state)
 static void test_one_chunk(void **state)
 {
     (void)state;
-    sqlite3 *database = open_with_texts();
-    run(database, "CREATE TABLE chunk AS SELECT json_group_array(body) AS texts"
-                  " FROM (SELECT body FROM docs LIMIT 256)");
+    static const char sql[] =
+        "SELECT count(vector) FROM (SELECT texts FROM arrays LIMIT 1), embed_batch(texts)";
+    sqlite3 *database = open_with_arrays(256);
     double start = milliseconds();
-    run(database, "SELECT count(vector) FROM chunk, embed_batch(texts)");
+    run(database, "%s", sql);
     double whole = milliseconds() - start;
     /* It takes some ten milliseconds, and on a busy machine the other thread may come too late. */
     int tries = 0;
-    while (!interrupt_after(database, "SELECT count(vector) FROM chunk, embed_batch(texts)",
-                            (long)(whole / 4)))
+    while (!interrupt_after(database, sql, (long)(whole / 4)))
         assert_in_range(++tries, 1, 100);
     close_database(database);
 }
@@ -133,29 +142,29 @@ static void test_one_chunk(void **state)
 static void test_insert(void **state)
 {
     (void)state;
-    sqlite3 *database = open_with_texts();
+    sqlite3 *database = open_with_arrays(1000);
     run(database, "CREATE TABLE vectors(vector BLOB)");
     assert_interruptible(database,
-                         "INSERT INTO vectors SELECT vector FROM embed_batch("
-                         "(SELECT json_group_array(body) FROM docs))",
-                         50);
+                         "INSERT INTO vectors SELECT vector FROM arrays, embed_batch(texts)", 50);
     assert_int_equal(query_integer(database, "SELECT count(*) FROM vectors"), 0);
     run(database, "INSERT INTO vectors SELECT vector FROM embed_batch('[\"river\"]')");
     assert_int_equal(query_integer(database, "SELECT count(*) FROM vectors"), 1);
     close_database(database);
 }
 
-/* Arguments that take long to be read: a vector as JSON, JSON that is not valid UTF-8. */
+/* Arguments that take long to be read: a vector as JSON, many texts, JSON that is not valid UTF-8. */
 static void test_long_arguments(void **state)
 {
     (void)state;
     sqlite3 *database = open_database();
     run(database, "CREATE TABLE long AS SELECT"
                   " '[' || replace(hex(zeroblob(8000000)), '00', '0.1,') || '1]' AS vector,"
+                  " '[' || replace(hex(zeroblob(4000000)), '00', '\"a\\n\",') || 'null]' AS texts,"
                   " replace(hex(zeroblob(20000000)), '00', CAST(x'FF' AS TEXT)) AS invalid");
     static const char *const statements[] = {
         "SELECT l2_normalize(vector) FROM long",
         "SELECT negative_mse(vector, vector) FROM long",
+        "SELECT count(*) FROM long, embed_batch(texts)",
         "SELECT count(*) FROM long, embed_batch(invalid)",
     };
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
