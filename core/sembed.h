@@ -384,8 +384,11 @@ void sembed_quantize_binary(const float *vector, size_t n, sembed_bit_order orde
 
 /* ------------------------------------------------------------------------------- evaluation */
 
-/* Pearson's r of x[n] and y[n]; NaN for fewer than two pairs or where either is constant. */
-double sembed_pearson(const double *x, const double *y, size_t n);
+/* Pearson's r of x[n] and y[n]; NaN for fewer than two pairs or where either is constant. poll may be
+ * NULL. */
+SEMBED_MUST_CHECK sembed_status sembed_pearson(const double *x, const double *y, size_t n,
+                                               const sembed_poll *poll, double *correlation,
+                                               sembed_error *error);
 
 /* Spearman's rank correlation, ties sharing their mean rank: Pearson's r of the ranks. poll may be
  * NULL. Source: scipy.stats.spearmanr. */

@@ -20,21 +20,20 @@ static double root_of_product(double xx, double yy)
     return isnormal(product) ? sqrt(product) : sqrt(xx) * sqrt(yy);
 }
 
-/* Sums are divided last, so that the mean of ranks in any order is exact: reversed series give −1.
- * False: it was to stop. */
-static bool correlate(const double *x, const double *y, size_t n, const sembed_poll *poll,
-                      double *correlation)
+/* Sums are divided last, so that the mean of ranks in any order is exact: reversed series give −1. */
+sembed_status sembed_pearson(const double *x, const double *y, size_t n, const sembed_poll *poll,
+                             double *correlation, sembed_error *error)
 {
     double sum_x = 0, sum_y = 0, xy = 0, xx = 0, yy = 0;
     for (size_t i = 0; i < n; i++) {
         if (poll_wants_stop_at(poll, i))
-            return false;
+            return error_canceled(error);
         sum_x += x[i];
         sum_y += y[i];
     }
     for (size_t i = 0; i < n; i++) {
         if (poll_wants_stop_at(poll, i))
-            return false;
+            return error_canceled(error);
         double dx = x[i] - sum_x / (double)n, dy = y[i] - sum_y / (double)n;
         xy += dx * dy;
         xx += dx * dx;
@@ -42,14 +41,7 @@ static bool correlate(const double *x, const double *y, size_t n, const sembed_p
     }
     double r = n < 2 || !(xx > 0) || !(yy > 0) ? NAN : xy / root_of_product(xx, yy);
     *correlation = r > 1 ? 1 : r < -1 ? -1 : r;
-    return true;
-}
-
-double sembed_pearson(const double *x, const double *y, size_t n)
-{
-    double correlation = NAN;
-    (void)correlate(x, y, n, NULL, &correlation);
-    return correlation;
+    return SEMBED_OK;
 }
 
 struct ranked {
@@ -65,6 +57,9 @@ static int compare_values(const void *a, const void *b)
 
 /* Numbers that are sorted, merged or ranked without asking whether to stop: milliseconds of work. */
 enum { RUN = 1 << 16 };
+
+/* The same for numbers that go to places all over memory, each perhaps on a page that was never touched. */
+enum { SCATTERED = 1 << 12 };
 
 /* What ranking takes: [n] each. */
 struct ranking {
@@ -133,7 +128,7 @@ static sembed_status rank_values(struct ranking *ranking, const double *values, 
                 return error_canceled(error);
         double shared = ((double)first + (double)stop + 1) / 2;
         for (size_t i = first; i < stop; i++) {
-            if (poll_wants_stop_at(ranking->poll, i))
+            if (poll_wants_stop_every(ranking->poll, i, SCATTERED))
                 return error_canceled(error);
             ranks[order[i].place] = shared;
         }
@@ -173,8 +168,8 @@ sembed_status sembed_spearman(const double *x, const double *y, size_t n, const 
     status = rank_values(&ranking, x, ranking.x, error);
     if (status == SEMBED_OK)
         status = rank_values(&ranking, y, ranking.y, error);
-    if (status == SEMBED_OK && !correlate(ranking.x, ranking.y, n, poll, correlation))
-        status = error_canceled(error);
+    if (status == SEMBED_OK)
+        status = sembed_pearson(ranking.x, ranking.y, n, poll, correlation, error);
 cleanup:
     memory_free(ranking.y);
     memory_free(ranking.x);

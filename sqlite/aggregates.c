@@ -84,14 +84,6 @@ typedef sembed_status correlation_function(const double *x, const double *y, siz
                                            const sembed_poll *poll, double *correlation,
                                            sembed_error *error);
 
-static sembed_status pearson(const double *x, const double *y, size_t n, const sembed_poll *poll,
-                             double *correlation, sembed_error *error)
-{
-    (void)poll, (void)error;
-    *correlation = sembed_pearson(x, y, n);
-    return SEMBED_OK;
-}
-
 /* NaN, of fewer than two pairs or of numbers that are all equal, is NULL in SQLite. */
 static void correlation_value(sqlite3_context *context, correlation_function *correlate)
 {
@@ -133,7 +125,7 @@ void spearman_step(sqlite3_context *context, int count, sqlite3_value **values)
 
 void pearson_value(sqlite3_context *context)
 {
-    correlation_value(context, pearson);
+    correlation_value(context, sembed_pearson);
 }
 
 void spearman_value(sqlite3_context *context)
@@ -143,7 +135,7 @@ void spearman_value(sqlite3_context *context)
 
 void pearson_final(sqlite3_context *context)
 {
-    correlation_final(context, pearson);
+    correlation_final(context, sembed_pearson);
 }
 
 void spearman_final(sqlite3_context *context)

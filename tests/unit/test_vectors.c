@@ -34,6 +34,14 @@ static void bits_are_signs_in_either_order(void **state)
     assert_int_equal(bits[2], 0xEE);
 }
 
+static double pearson_of(const double *a, const double *b, size_t n)
+{
+    double correlation = 0;
+    sembed_error error = {0};
+    assert_ok(sembed_pearson(a, b, n, NULL, &correlation, &error), error);
+    return correlation;
+}
+
 static const double x[7] = {0.3, 0.1, 0.3, 0.9, -2.5, 0.3, 7};
 static const double y[7] = {1, 2, 2, 5, 0, 4, 3.5};
 
@@ -42,7 +50,7 @@ static void correlations_are_those_of_scipy(void **state)
     (void)state;
     double spearman;
     sembed_error error = {0};
-    assert_true(fabs(sembed_pearson(x, y, 7) - 0.5006209561445362) < 1e-15);
+    assert_true(fabs(pearson_of(x, y, 7) - 0.5006209561445362) < 1e-15);
     assert_ok(sembed_spearman(x, y, 7, NULL, &spearman, &error), error);
     assert_true(fabs(spearman - 0.7105597124064275) < 1e-15);
 }
@@ -53,9 +61,9 @@ static void correlations_of_nothing_are_nan(void **state)
     static const double constant[3] = {2, 2, 2}, with_nan[3] = {1, NAN, 3};
     double spearman = 0;
     sembed_error error = {0};
-    assert_true(isnan(sembed_pearson(x, y, 0)));
-    assert_true(isnan(sembed_pearson(x, y, 1)));
-    assert_true(isnan(sembed_pearson(x, constant, 3)));
+    assert_true(isnan(pearson_of(x, y, 0)));
+    assert_true(isnan(pearson_of(x, y, 1)));
+    assert_true(isnan(pearson_of(x, constant, 3)));
     assert_ok(sembed_spearman(x, with_nan, 3, NULL, &spearman, &error), error);
     assert_true(isnan(spearman));
     assert_ok(sembed_spearman(x, y, 0, NULL, &spearman, &error), error);
@@ -82,12 +90,12 @@ static void equal_series_correlate_with_1(void **state)
         assert_true(spearman == 1);
         assert_ok(sembed_spearman(down, up, n, NULL, &spearman, &error), error);
         assert_true(spearman == -1);
-        assert_true(sembed_pearson(up, up, n) == 1);
-        assert_true(sembed_pearson(up, down, n) == -1);
+        assert_true(pearson_of(up, up, n) == 1);
+        assert_true(pearson_of(up, down, n) == -1);
     }
     const double tiny[3] = {1e-200, 2e-200, 4e-200}, large[3] = {1e150, 2e150, 4e150};
-    assert_true(fabs(sembed_pearson(large, large, 3) - 1) < 1e-15); /* their product overflows */
-    assert_true(isnan(sembed_pearson(tiny, large, 3)));             /* the squares vanish */
+    assert_true(fabs(pearson_of(large, large, 3) - 1) < 1e-15); /* their product overflows */
+    assert_true(isnan(pearson_of(tiny, large, 3)));             /* the squares vanish */
     free(up);
     free(down);
     free(shuffled);
@@ -120,7 +128,7 @@ static void many_numbers_are_ranked_as_few(void **state)
     for (size_t i = 0; i < COUNT; i++)
         values[i] = (double)i;
     assert_ok(sembed_spearman(values, ranks, COUNT, NULL, &correlation, &error), error);
-    assert_true(fabs(correlation - sembed_pearson(values, ranks, COUNT)) < 1e-12);
+    assert_true(fabs(correlation - pearson_of(values, ranks, COUNT)) < 1e-12);
     free(values);
     free(ranks);
 }
@@ -140,13 +148,13 @@ static void ranking_can_be_stopped(void **state)
     free(values);
 }
 
-/* Looking for NaN, filling, sorting in 16 runs and 4 rounds of merging, ranking, two sums: each asks once
- * in 65536 numbers, also where all are equal. */
+/* Looking for NaN, filling, sorting in 16 runs and 4 rounds of merging, two sums: each asks once in 65536
+ * numbers, also where all are equal. Putting ranks at their places asks once in 4096. */
 static void every_pass_of_ranking_asks(void **state)
 {
     (void)state;
-    enum { COUNT = 1 << 20, RUNS = 16, PASSES = 2 * (1 + 1 + 1 + 4 + 1) + 2 };
-    double *values = calloc(COUNT, sizeof *values), spearman;
+    enum { COUNT = 1 << 20, RUNS = 16, PASSES = 2 * (1 + 1 + 1 + 4 + 16) + 2 };
+    double *values = calloc(COUNT, sizeof *values), spearman, pearson;
     struct questions questions = {0};
     const sembed_poll poll = questions_poll(&questions);
     sembed_error error = {0};
@@ -159,6 +167,12 @@ static void every_pass_of_ranking_asks(void **state)
     questions.asked = 0;
     assert_ok(sembed_spearman(values, values, COUNT, &poll, &spearman, &error), error);
     assert_true(questions.asked >= PASSES * RUNS);
+    questions.asked = 0;
+    assert_ok(sembed_pearson(values, values, COUNT, &poll, &pearson, &error), error);
+    assert_int_equal(questions.asked, 2 * RUNS);
+    questions = (struct questions){.stop_at = 2 * RUNS};
+    assert_fails(sembed_pearson(values, values, COUNT, &poll, &pearson, &error), SEMBED_CANCELED,
+                 error, "canceled");
     free(values);
 }
 
