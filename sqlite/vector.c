@@ -85,9 +85,12 @@ static bool grow(struct numbers_reader *reader)
 static bool take_number(struct json_reader *json, void *state)
 {
     struct numbers_reader *reader = state;
+    int64_t whole;
     double number;
     const char *start = json->at;
-    if (!json_reader_number(json, &number))
+    if (json_reader_integer(json, &whole))
+        number = (double)whole; /* -0 is 0, as for Python */
+    else if (!json_reader_number(json, &number))
         return false;
     if (isinf((float)number)) {
         json->at = start;

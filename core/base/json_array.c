@@ -55,8 +55,8 @@ static sembed_status refuse(struct json_reader *reader, const char *start, size_
 static sembed_status miss(const struct json_reader *reader, const char *start, const char *expected,
                           struct json_array_fault *fault)
 {
-    *fault = (struct json_array_fault){.index = JSON_NO_ELEMENT,
-                                       .offset = (size_t)(reader->at - start)};
+    *fault =
+        (struct json_array_fault){.index = JSON_NO_ELEMENT, .offset = (size_t)(reader->at - start)};
     json_reader_found(reader, expected, fault->expected, sizeof fault->expected);
     return SEMBED_MALFORMED;
 }
@@ -79,5 +79,6 @@ sembed_status json_array_read(const char *data, size_t size, const sembed_poll *
     }
     if (!json_reader_take(&reader, ']'))
         return miss(&reader, data, "',' or ']'", fault);
-    return json_reader_at_end(&reader) ? SEMBED_OK : miss(&reader, data, "the end of the text", fault);
+    return json_reader_at_end(&reader) ? SEMBED_OK
+                                       : miss(&reader, data, "the end of the text", fault);
 }

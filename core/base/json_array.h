@@ -15,9 +15,10 @@ typedef bool json_take_element(struct json_reader *reader, void *state);
 
 /* Why a text is not an array of what is wanted. */
 struct json_array_fault {
-    const char *found;  /* "an object", where an element or the array should be; NULL: it is not JSON */
-    size_t index;       /* of that element; JSON_NO_ELEMENT: it stands for the array */
-    size_t offset;      /* bytes */
+    const char
+        *found;    /* "an object", where an element or the array should be; NULL: it is not JSON */
+    size_t index;  /* of that element; JSON_NO_ELEMENT: it stands for the array */
+    size_t offset; /* bytes */
     char expected[200]; /* where it is not JSON: "expected a value, found 'x'" */
 };
 

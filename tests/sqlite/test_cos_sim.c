@@ -38,6 +38,20 @@ static void test_blobs_are_little_endian_floats(void **state)
     close_database(database);
 }
 
+/* As Python reads them: -0 is a whole number, 0. */
+static void test_json_numbers(void **state)
+{
+    (void)state;
+    static const float expected[4] = {0, -0.0f, 1}; /* and 1.08e-28 */
+    sqlite3 *database = open_database();
+    void *floats = query_blob(database, sizeof expected,
+                              "SELECT l2_normalize(' [-0, -0.0,9223372036854775807 ,1E-9] ')");
+    assert_memory_equal(floats, expected, 3 * sizeof(float));
+    assert_true(((float *)floats)[3] < 1e-27f && ((float *)floats)[3] > 1e-29f);
+    sqlite3_free(floats);
+    close_database(database);
+}
+
 static void test_null(void **state)
 {
     (void)state;
@@ -163,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_blobs_are_little_endian_floats),
+        cmocka_unit_test(test_json_numbers),
         cmocka_unit_test(test_null),
         cmocka_unit_test(test_sizes_must_agree),
         cmocka_unit_test(test_no_vectors),

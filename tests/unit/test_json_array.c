@@ -28,8 +28,7 @@ static bool take_string(struct json_reader *reader, void *state)
 static sembed_status read_list(const char *text, struct list *list, struct json_array_fault *fault)
 {
     *list = (struct list){0};
-    sembed_status status =
-        json_array_read(text, strlen(text), NULL, take_string, list, fault);
+    sembed_status status = json_array_read(text, strlen(text), NULL, take_string, list, fault);
     memory_free(list->string.buffer);
     return status;
 }
@@ -216,12 +215,9 @@ static void a_lack_of_memory_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elements_come_in_order),
-        cmocka_unit_test(what_stands_instead_is_named),
-        cmocka_unit_test(what_is_not_json_is_said),
-        cmocka_unit_test(a_long_array_asks_poll),
-        cmocka_unit_test(a_long_element_asks_poll),
-        cmocka_unit_test(a_lack_of_memory_is_told),
+        cmocka_unit_test(elements_come_in_order),   cmocka_unit_test(what_stands_instead_is_named),
+        cmocka_unit_test(what_is_not_json_is_said), cmocka_unit_test(a_long_array_asks_poll),
+        cmocka_unit_test(a_long_element_asks_poll), cmocka_unit_test(a_lack_of_memory_is_told),
     };
     return cmocka_run_group_tests_name("json_array", tests, NULL, NULL);
 }
