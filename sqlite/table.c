@@ -23,8 +23,8 @@ struct table {
     const struct table_function *function;
 };
 
-/* A copy of one, which outlives xFilter. Not sqlite3_value_dup's where it is a text: an array of all texts of a
- * table is long, and whoever interrupts does not want to wait for all of it to be copied. */
+/* A copy of one, which outlives xFilter. Not sqlite3_value_dup's where it is a text: that copies an array of
+ * all texts of a table in one go, while an interrupt waits. */
 struct table_argument {
     char *text; /* NULL: value */
     size_t length;

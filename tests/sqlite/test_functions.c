@@ -267,6 +267,27 @@ static void test_tables_in_joins(void **state)
 
 /* As in SQLite's own aggregates an argument may change from row to row, JSON included: nothing of the
  * last row is kept. */
+/* Hidden ones, which keep their types. */
+static void test_arguments_are_columns(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"argument_1 || typeof(argument_2) || text FROM chunk('a river', 8)",
+         "a riverintegera river"},
+        {"typeof(argument_1) || argument_1 || text FROM chunk(12)", "integer1212"},
+        {"typeof(argument_1) || typeof(argument_2) FROM chunk(12)", "integernull"},
+        {"argument_1 || argument_2 || typeof(argument_3) FROM rerank('a', '[\"b\"]', 1)",
+         "a[\"b\"]integer"},
+    };
+    sqlite3 *database = open_database();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = query_text(database, "SELECT %s", cases[i][0]);
+        assert_string_equal(text, cases[i][1]);
+        sqlite3_free(text);
+    }
+    close_database(database);
+}
+
 static void test_aggregates_of_json(void **state)
 {
     (void)state;
@@ -393,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_offsets_cut_with_substr),
         cmocka_unit_test(test_an_integer_in_the_second_place_is_a_size),
         cmocka_unit_test(test_tables_in_joins),
+        cmocka_unit_test(test_arguments_are_columns),
         cmocka_unit_test(test_aggregates_of_json),
         cmocka_unit_test(test_aggregates_over_windows),
         cmocka_unit_test(test_no_error_is_not_negative),
