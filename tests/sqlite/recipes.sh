@@ -15,11 +15,8 @@ if ! command -v sqlite3 >/dev/null; then
     echo "skipped: there is no sqlite3 shell"
     exit
 fi
-sanitizer=$(nm -D "$extension" | sed -n 's/.* U __\([at]san\)_init$/\1/p')
-if [ -n "$sanitizer" ]; then
-    LD_PRELOAD=$(${CC:-cc} -print-file-name=lib$sanitizer.so) ASAN_OPTIONS=detect_leaks=0
-    export LD_PRELOAD ASAN_OPTIONS
-fi
+. tests/sqlite/sanitized.sh
+sanitize "$extension" "$folder"
 
 mkdir -p "$folder/models" "$folder/build/sqlite" "$folder/tests"
 cp -R tests/fixtures/tiny-bert "$folder/models/all-MiniLM-L6-v2"

@@ -13,12 +13,17 @@ if ! command -v sqlite3 >/dev/null; then
     exit
 fi
 
-# A library built with a sanitizer needs its runtime in a program without it.
-sanitizer=$(nm -D "$SEMBED_EXTENSION" | sed -n 's/.* U __\([at]san\)_init$/\1/p')
-if [ -n "$sanitizer" ]; then
-    LD_PRELOAD=$(${CC:-cc} -print-file-name=lib$sanitizer.so) ASAN_OPTIONS=detect_leaks=0
-    export LD_PRELOAD ASAN_OPTIONS
+# Whatever the library brings must not meet names of the program that loads it.
+exported=$(nm -D --defined-only "$SEMBED_EXTENSION" | grep -vE ' [A-Z] (__(a|ub|t)san|_ITM|__gmon|__cxa)' | cut -d ' ' -f 2-)
+if [ "$exported" = "T sqlite3_sembed_init" ]; then
+    echo "ok: only one symbol is exported"
+else
+    echo "FAILED: only one symbol is exported, found: $exported"
+    failed=1
 fi
+
+. tests/sqlite/sanitized.sh
+sanitize "$SEMBED_EXTENSION" "$folder"
 
 # expect NAME: runs the SQL before the line "--" of stdin; the lines after it are what must appear.
 expect() {
@@ -38,13 +43,6 @@ expect() {
         failed=1
     fi
 }
-
-# Whatever the library brings must not meet names of the program that loads it.
-expect "only one symbol is exported" <<'SQL'
-.shell nm -D --defined-only "$SEMBED_EXTENSION" | grep -vE ' [A-Z] (__(a|ub|t)san|_ITM|__gmon|__cxa)' | cut -d ' ' -f 2-
---
-T sqlite3_sembed_init
-SQL
 
 expect "a table is embedded and searched" <<'SQL'
 CREATE TABLE docs(id INTEGER PRIMARY KEY, body TEXT, embedding BLOB);
