@@ -150,7 +150,8 @@ static struct slot *find_slot(const struct vocabulary *vocabulary, uint32_t hash
         if (slot->hash != hash)
             continue;
         const struct entry *entry = &vocabulary->entries[slot->entry - 1];
-        if (entry->length == length && memcmp(vocabulary->pool + entry->offset, token, length) == 0)
+        if (entry->length == length &&
+            (length == 0 || memcmp(vocabulary->pool + entry->offset, token, length) == 0))
             return slot;
     }
 }
