@@ -24,11 +24,15 @@ static sembed_status copy_values(struct vector *vector, const void *data, const 
                                  sembed_error *error)
 {
     size_t size = vector->count * sizeof(float);
-    vector->copy = sqlite3_malloc64(size);
-    if (!vector->copy)
+    float *copy = sqlite3_malloc64(size);
+    if (!copy)
         return error_no_memory(error, "a vector");
-    vector->values = vector->copy;
-    return memory_copy(vector->copy, data, size, poll) ? SEMBED_OK : error_canceled(error);
+    if (!memory_copy(copy, data, size, poll)) {
+        sqlite3_free(copy);
+        return error_canceled(error);
+    }
+    vector->values = vector->copy = copy;
+    return SEMBED_OK;
 }
 
 static sembed_status read_blob(sqlite3_value *value, struct argument argument,

@@ -182,6 +182,8 @@ static void test_copies_of_arguments_are_interrupted(void **state)
         "SELECT count(*) FROM long, embed_batch(one)",
         "SELECT count(*) FROM long, rerank('cross-bert', 'river', one)",
         "SELECT l2_normalize(vector) FROM long",
+        "SELECT quantize_int8(vector) FROM long",
+        "SELECT cos_sim(vector, vector) FROM long",
         "SELECT negative_mse(vector, vector) FROM long",
     };
     sqlite3 *database = open_linked();
