@@ -157,6 +157,10 @@ struct argument {
 sembed_status argument_fail(struct argument argument, sembed_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same for a text that is not JSON: where, and what was expected and found there. */
+sembed_status json_malformed(struct argument argument, size_t offset, const char *message,
+                             sembed_error *error);
+
 /* Any NULL among the arguments: the answer is NULL. */
 bool any_null(int count, sqlite3_value **values);
 
@@ -238,12 +242,7 @@ void options_free(struct embed_options *options); /* a zeroed one is allowed */
 
 /* ---------------------------------------------------------------------------- json_texts.c */
 
-/* Any JSON value of an argument, as json_t, the caller's. Invalid UTF-8 is read as U+FFFD. */
-SEMBED_MUST_CHECK sembed_status json_read(sembed_text json, struct argument argument,
-                                          const sembed_poll *poll, void **root,
-                                          sembed_error *error);
-
-/* A JSON array of strings and nulls, without escapes. */
+/* A JSON array of strings and nulls, without escapes; invalid UTF-8 is read as U+FFFD. */
 struct json_texts {
     size_t count;
     struct json_span *spans; /* [count] */

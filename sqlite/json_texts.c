@@ -1,7 +1,6 @@
 #include "sqlite/extension.h"
 
 #include "core/base/json_array.h"
-#include "core/base/json_tree.h"
 #include "core/base/memory.h"
 #include "core/text/repair.h"
 
@@ -12,42 +11,6 @@ struct json_span {
 };
 
 #define NULL_TEXT SIZE_MAX
-
-static sembed_status fail_malformed(struct argument argument, size_t offset, const char *message,
-                                    sembed_error *error)
-{
-    return argument_fail(argument, error, "malformed JSON at byte %lld: %s", (long long)offset,
-                         message);
-}
-
-static sembed_status read_tree(sembed_text json, struct argument argument, const sembed_poll *poll,
-                               void **root, sembed_error *error)
-{
-    struct json_fault fault;
-    json_t *tree;
-    sembed_status status = json_tree_read(json.data, json.length, poll, NULL, &tree, &fault);
-    *root = tree;
-    if (status == SEMBED_CANCELED)
-        return error_canceled(error);
-    if (status == SEMBED_NO_MEMORY)
-        return error_no_memory(error, "a JSON value");
-    return status ? fail_malformed(argument, fault.offset, fault.message, error) : SEMBED_OK;
-}
-
-/* JSON has no invalid UTF-8, but one bad text in a table must not refuse the others. */
-sembed_status json_read(sembed_text json, struct argument argument, const sembed_poll *poll,
-                        void **root, sembed_error *error)
-{
-    struct repair repair = {0};
-    *root = NULL;
-    sembed_status status = repair_text(&repair, json, false, poll, &json, error);
-    if (!status)
-        status = read_tree(json, argument, poll, root, error);
-    repair_free(&repair);
-    return status;
-}
-
-/* --- arrays of texts ---------------------------------------------------------------------------- */
 
 struct texts_reader {
     struct json_texts *texts;
@@ -85,7 +48,7 @@ static sembed_status fail_array(const struct json_array_fault *fault, struct arg
                                 sembed_error *error)
 {
     if (!fault->found)
-        return fail_malformed(argument, fault->offset, fault->expected, error);
+        return json_malformed(argument, fault->offset, fault->expected, error);
     if (fault->index == JSON_NO_ELEMENT)
         return argument_fail(argument, error, "expected a JSON array of strings, found %s",
                              fault->found);
@@ -111,6 +74,7 @@ static sembed_status read_array(sembed_text json, struct argument argument, cons
     return status ? fail_array(&fault, argument, error) : SEMBED_OK;
 }
 
+/* JSON has no invalid UTF-8, but one bad text in a table must not refuse the others. */
 sembed_status json_texts_read(sembed_text json, struct argument argument, const sembed_poll *poll,
                               struct json_texts *texts, sembed_error *error)
 {

@@ -1,6 +1,8 @@
 #include "sqlite/extension.h"
 
 #include "core/base/json.h"
+#include "core/base/json_tree.h"
+#include "core/text/repair.h"
 
 #include <string.h>
 
@@ -112,6 +114,20 @@ static sembed_status read_object(json_t *root, struct argument argument, const c
     return SEMBED_OK;
 }
 
+static sembed_status read_tree(sembed_text json, struct argument argument, const sembed_poll *poll,
+                               void **root, sembed_error *error)
+{
+    struct json_fault fault;
+    json_t *tree;
+    sembed_status status = json_tree_read(json.data, json.length, poll, NULL, &tree, &fault);
+    *root = tree;
+    if (status == SEMBED_CANCELED)
+        return error_canceled(error);
+    if (status == SEMBED_NO_MEMORY)
+        return error_no_memory(error, "a JSON value");
+    return status ? json_malformed(argument, fault.offset, fault.message, error) : SEMBED_OK;
+}
+
 sembed_status options_read(struct connection *connection, sqlite3_value *value,
                            struct argument argument, const char *role,
                            struct embed_options *options, sembed_error *error)
@@ -122,11 +138,15 @@ sembed_status options_read(struct connection *connection, sqlite3_value *value,
     };
     if (!value)
         return SEMBED_OK;
+    struct repair repair = {0};
     sembed_text json = {0};
     sembed_poll poll = connection_poll(connection);
     sembed_status status = value_text(value, argument, &json, error);
     if (!status)
-        status = json_read(json, argument, &poll, &options->root, error);
+        status = repair_text(&repair, json, false, &poll, &json, error);
+    if (!status)
+        status = read_tree(json, argument, &poll, &options->root, error);
+    repair_free(&repair);
     if (!status)
         status = read_object(options->root, argument, role, &options->values, error);
     return status;

@@ -14,6 +14,13 @@ sembed_status argument_fail(struct argument argument, sembed_error *error, const
                      argument.position, argument.meaning, sentence);
 }
 
+sembed_status json_malformed(struct argument argument, size_t offset, const char *message,
+                             sembed_error *error)
+{
+    return argument_fail(argument, error, "malformed JSON at byte %lld: %s", (long long)offset,
+                         message);
+}
+
 bool any_null(int count, sqlite3_value **values)
 {
     for (int i = 0; i < count; i++)
